@@ -1,0 +1,81 @@
+"""What all specs share: frozen, closed to unknown keys, and quantities that carry their unit.
+
+A file writes `memory: 80 GB`; the field is `memory_bytes`. The unit's ending may be left out of a
+key, and '-' and '_' are the same. From Python, where the name says the unit, a float is taken.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
+
+from sim import units
+
+FROM_FILE = {"from_file": True}
+"""The validation context in which a quantity without a unit is refused."""
+
+
+class Spec(BaseModel):
+    """A frozen value that is checked when it is made, and never again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _full_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        named: dict[str, Any] = {}
+        for key, value in given.items():
+            name = _full_name(str(key), cls.model_fields)
+            if name in named:
+                raise ValueError(f"{name} is given twice, once as {key!r}; keep one")
+            named[name] = value
+        return named
+
+
+def _full_name(key: str, fields: dict[str, Any]) -> str:
+    name = key.replace("-", "_")
+    if name in fields:
+        return name
+    meant = [name + suffix for suffix in units.UNIT_OF_SUFFIX if name + suffix in fields]
+    return meant[0] if len(meant) == 1 else name
+
+
+def _quantity(unit: str) -> Any:
+    def read(value: object, info: ValidationInfo) -> object:
+        is_from_file = bool(info.context and info.context.get("from_file"))
+        is_number = isinstance(value, float | int) and not isinstance(value, bool)
+        if is_number and not is_from_file:
+            return float(value)  # type: ignore[arg-type]
+        return units.parse(value, unit)
+
+    def write(value: float) -> str:
+        return units.write(value, unit)
+
+    return BeforeValidator(read), PlainSerializer(write, when_used="json")
+
+
+_AT_LEAST_ZERO, _ABOVE_ZERO = Field(ge=0), Field(gt=0)
+
+Seconds = Annotated[float, *_quantity("s"), _AT_LEAST_ZERO]
+PositiveSeconds = Annotated[float, *_quantity("s"), _ABOVE_ZERO]
+Bytes = Annotated[float, *_quantity("B"), _AT_LEAST_ZERO]
+PositiveBytes = Annotated[float, *_quantity("B"), _ABOVE_ZERO]
+BytesPerSecond = Annotated[float, *_quantity("B/s"), _ABOVE_ZERO]
+FlopPerSecond = Annotated[float, *_quantity("FLOP/s"), _ABOVE_ZERO]
+PerSecond = Annotated[float, *_quantity("/s"), _ABOVE_ZERO]
+Watts = Annotated[float, *_quantity("W"), _AT_LEAST_ZERO]
+Count = Annotated[int, _ABOVE_ZERO]
+Share = Annotated[float, Field(gt=0, le=1)]
+"""A part of a whole, above 0 and at most 1: efficiencies, and the memory an engine may use."""
+
+Source = str | dict[str, str]
+"""Where the numbers of a file come from: one text for all, or a text for each key."""

@@ -1,0 +1,41 @@
+"""What an accelerator can do, from its data sheet."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sim.spec.base import BytesPerSecond, FlopPerSecond, PositiveBytes, Source, Spec, Watts
+
+ElementType = Literal["fp32", "bf16", "fp8", "fp4"]
+
+ELEMENT_BYTES: dict[str, float] = {"fp32": 4.0, "bf16": 2.0, "fp8": 1.0, "fp4": 0.5}
+
+
+class DeviceSpec(Spec):
+    """One accelerator; rates are peaks without sparsity."""
+
+    name: str
+    description: str = ""
+    aliases: tuple[str, ...] = Field(default=(), strict=False)
+    """Other names by which measurements call it."""
+    peak_flop_per_s: dict[ElementType, FlopPerSecond]
+    memory_bytes: PositiveBytes
+    memory_bytes_per_s: BytesPerSecond
+    idle_w: Watts
+    peak_w: Watts
+    node: str | None = None
+    """The topology in which this device usually stands; `moesim kernel` prices collectives on it."""
+    source: Source
+
+    def arithmetic(self, element: ElementType) -> ElementType:
+        """The type in which `element` operands are multiplied: their own, or the next larger."""
+        order: tuple[ElementType, ...] = ("fp4", "fp8", "bf16", "fp32")
+        for larger in order[order.index(element) :]:
+            if larger in self.peak_flop_per_s:
+                return larger
+        raise ValueError(f"{self.name} cannot compute in {element}")
+
+    @property
+    def ridge_flop_per_byte(self) -> float:
+        """The intensity at which bf16 arithmetic and memory take equally long."""
+        return self.peak_flop_per_s["bf16"] / self.memory_bytes_per_s

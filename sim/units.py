@@ -1,0 +1,82 @@
+"""Quantities as people write them ('450 GB/s') to SI numbers and back.
+
+The only module that knows a scale factor. Inside the simulator every number is in the
+unit that its name ends in: seconds, bytes, bytes per second, FLOP, watts, joules.
+"""
+
+import re
+
+_DECIMAL = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
+_BYTES = {f"{prefix}B": scale for prefix, scale in (_DECIMAL | _BINARY).items()}
+_BITS = {
+    f"{prefix}{bit}": scale / 8 for prefix, scale in _DECIMAL.items() for bit in ("b", "bit")
+}
+_SIZES = _BYTES | _BITS
+_FLOP = {f"{prefix}FLOP": scale for prefix, scale in _DECIMAL.items()}
+
+SCALES: dict[str, dict[str, float]] = {
+    "B": _SIZES,
+    "B/s": {f"{name}/s": scale for name, scale in _SIZES.items()},
+    "FLOP": _FLOP,
+    "FLOP/s": {f"{name}/s": scale for name, scale in _FLOP.items()},
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0},
+    "/s": {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600},
+    "W": {"W": 1.0, "kW": 1e3, "MW": 1e6},
+}
+"""For each SI unit, how much of it the written unit is."""
+
+UNIT_OF_SUFFIX = {
+    "_bytes_per_s": "B/s",
+    "_flop_per_s": "FLOP/s",
+    "_per_s": "/s",
+    "_bytes": "B",
+    "_flop": "FLOP",
+    "_s": "s",
+    "_w": "W",
+}
+"""The unit that a name's ending stands for, longest endings first."""
+
+_EXAMPLES = {
+    "B": "80 GB",
+    "B/s": "450 GB/s",
+    "FLOP": "2 TFLOP",
+    "FLOP/s": "989 TFLOP/s",
+    "s": "50 ms",
+    "/s": "4 /s",
+    "W": "700 W",
+}
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)")
+
+
+def parse(text: object, unit: str) -> float:
+    """Read a quantity such as '450 GB/s' as a number of `unit`; ValueError says what would do."""
+    match = _QUANTITY.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a number and a unit; {_advice(unit)}")
+    number, written = match.groups()
+    if written not in SCALES[unit]:
+        known = ", ".join(SCALES[unit])
+        raise ValueError(f"unit {written!r} is not one of {known}; {_advice(unit)}")
+    return float(number) * SCALES[unit][written]
+
+
+def write(value: float, unit: str) -> str:
+    """The quantity as text that `parse` reads back to the same number."""
+    return f"{value!r} {unit}"
+
+
+def readable(value: float, unit: str) -> str:
+    """The quantity for a person: four significant digits and a fitting decimal prefix."""
+    scales = {name: scale for name, scale in SCALES[unit].items() if _is_shown(name)}
+    fitting = [name for name, scale in scales.items() if abs(value) >= scale]
+    name = max(fitting, key=scales.__getitem__) if fitting else min(scales, key=scales.__getitem__)
+    return f"{value / scales[name]:.4g} {name}"
+
+
+def _advice(unit: str) -> str:
+    return f"write for example '{_EXAMPLES[unit]}'"
+
+
+def _is_shown(name: str) -> bool:
+    return "b" not in name and "i" not in name and name != "h"
