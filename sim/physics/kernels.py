@@ -1,0 +1,209 @@
+"""The work of single kernels: the same functions price a measured kernel and a model's operator.
+
+The functions named in `KERNELS` take exactly the parameters under which kernels are measured.
+Counted are matrix multiplications (2 FLOP a multiply-add) and each operand once on its way from or
+to memory. Left out: softmax and other vector arithmetic, the scales of quantised blocks, a second
+read of keys and values where a long prefill does not fit on the chip.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sim.physics.skew import busiest_rank
+from sim.physics.sums import causal_pairs
+from sim.physics.work import Real, Work, where_any
+from sim.spec.device import ELEMENT_BYTES, ElementType
+
+_ELEMENT_OF_DTYPE: dict[str, ElementType] = {
+    "bfloat16": "bf16",
+    "float16": "bf16",
+    "fp8_block": "fp8",
+    "nvfp4": "fp4",
+    "fp32": "fp32",
+    "bf16": "bf16",
+    "fp8": "fp8",
+    "fp4": "fp4",
+}
+
+
+class Core(NamedTuple):
+    """The shape of attention proper, between the projections, on one device."""
+
+    heads: float
+    query_size: int
+    """Of a query, and of the key that it is multiplied with."""
+    value_size: int
+    kv_elements: float
+    """Read for each token attended to, once for all heads that share it."""
+
+
+def grouped_core(heads: float, kv_heads: float, head_size: int) -> Core:
+    """Heads in groups that share a key and a value."""
+    return Core(heads, head_size, head_size, 2 * kv_heads * head_size)
+
+
+def latent_core(heads: float, kv_rank: int, rope_size: int) -> Core:
+    """Absorbed latent attention: one vector, read once, is key and value of every head."""
+    return Core(heads, kv_rank + rope_size, kv_rank, kv_rank + rope_size)
+
+
+def expanded_core(heads: float, query_size: int, value_size: int) -> Core:
+    """Latent attention with a decompressed key and value for each head."""
+    return Core(heads, query_size, value_size, heads * (query_size + value_size))
+
+
+def attention(
+    core: Core,
+    queries: Real,
+    pairs: Real,
+    kv_tokens: Real,
+    kv: ElementType,
+    activations: ElementType = "bf16",
+) -> Work:
+    """Fused attention of `queries` tokens: score and context in one pass, nothing in between."""
+    per_pair = core.heads * (core.query_size + core.value_size)
+    kv_bytes = core.kv_elements * ELEMENT_BYTES[kv]
+    return Work(
+        flop=2 * per_pair * pairs,
+        bytes=kv_bytes * kv_tokens + per_pair * ELEMENT_BYTES[activations] * queries,
+        arithmetic=kv,
+    )
+
+
+def product(
+    m: Real,
+    n: float,
+    k: float,
+    weights: ElementType,
+    activations: ElementType = "bf16",
+    batches: float = 1.0,
+) -> Work:
+    """`batches` products of m rows of activations with a k x n matrix of weights each."""
+    weight_bytes = batches * n * k * ELEMENT_BYTES[weights]
+    row_bytes = batches * (n + k) * ELEMENT_BYTES[activations]
+    return Work(
+        flop=2 * batches * n * k * m,
+        bytes=row_bytes * m + where_any(m, weight_bytes),
+        arithmetic=weights,
+    )
+
+
+def grouped_product(
+    tokens: Real,
+    activated_experts: Real,
+    hidden: float,
+    intermediate: float,
+    weights: ElementType,
+    activations: ElementType = "bf16",
+    matrices: int = 3,
+) -> Work:
+    """Routed experts on one device: `tokens` copies over the experts that got any.
+
+    `matrices` are gate, up and down, or up and down. In between, rows are written and read.
+    """
+    size = matrices * hidden * intermediate
+    row_elements = 2 * hidden + (2 * matrices - 2) * intermediate
+    return Work(
+        flop=2 * size * tokens,
+        bytes=size * ELEMENT_BYTES[weights] * activated_experts
+        + row_elements * ELEMENT_BYTES[activations] * tokens,
+        arithmetic=weights,
+    )
+
+
+def elementwise(elements: Real, element: ElementType) -> Work:
+    """Vector arithmetic on so many elements read or written: it hides behind their traffic."""
+    return Work(0.0, elements * ELEMENT_BYTES[element], element)
+
+
+def gemm(m: Real, n: float, k: float, dtype: str) -> Work:
+    """Multiply m x k with k x n, both in `dtype`; the result in 16 bits."""
+    element = _ELEMENT_OF_DTYPE[dtype]
+    in_16_bits = product(m, n, k, element)
+    saved = (2.0 - ELEMENT_BYTES[element]) * k * m if element in ("fp8", "fp4") else 0.0
+    return Work(in_16_bits.flop, in_16_bits.bytes - saved, element)
+
+
+def gqa_decode(
+    batch: Real, kv_tokens: Real, heads: int, kv_heads: int, head_dim: int, kv_dtype: str
+) -> Work:
+    """One new token of each of `batch` sequences with `kv_tokens` in the cache."""
+    core = grouped_core(heads, kv_heads, head_dim)
+    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype])
+
+
+def gqa_prefill(
+    batch: Real,
+    new_tokens: Real,
+    prefix_tokens: Real,
+    heads: int,
+    kv_heads: int,
+    head_dim: int,
+    kv_dtype: str,
+    *,
+    causal: bool = True,
+) -> Work:
+    """`new_tokens` of each of `batch` sequences after a cached prefix."""
+    core = grouped_core(heads, kv_heads, head_dim)
+    pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal)
+    return attention(
+        core, batch * new_tokens, batch * pairs, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype]
+    )
+
+
+def mla_decode(
+    batch: Real, kv_tokens: Real, heads: int, kv_rank: int, rope_dim: int, kv_dtype: str
+) -> Work:
+    """Absorbed latent attention of one new token a sequence, without the projections."""
+    core = latent_core(heads, kv_rank, rope_dim)
+    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype])
+
+
+def mla_prefill(
+    batch: Real,
+    new_tokens: Real,
+    prefix_tokens: Real,
+    heads: int,
+    qk_dim: int,
+    v_dim: int,
+    kv_dtype: str,
+) -> Work:
+    """Latent attention with keys and values decompressed, causal, without the projections."""
+    core = expanded_core(heads, qk_dim, v_dim)
+    pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal=True)
+    return attention(
+        core, batch * new_tokens, batch * pairs, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype]
+    )
+
+
+def moe_experts(
+    group_tokens: float,
+    hidden: int,
+    intermediate: int,
+    experts: int,
+    top_k: int,
+    tp: int,
+    ep: int,
+    dtype: str,
+    distribution: str,
+) -> Work:
+    """The busiest of `ep` ranks when `group_tokens` tokens choose `top_k` experts each."""
+    tokens, activated = busiest_rank(group_tokens, experts, top_k, ep, distribution)
+    return grouped_product(tokens, activated, hidden, intermediate / tp, _ELEMENT_OF_DTYPE[dtype])
+
+
+KERNELS: dict[str, Callable[..., Work]] = {
+    "gemm": gemm,
+    "gqa_decode": gqa_decode,
+    "gqa_prefill": gqa_prefill,
+    "mla_decode": mla_decode,
+    "mla_prefill": mla_prefill,
+    "moe_experts": moe_experts,
+}
+"""The work of each kind of measured kernel, from its parameters."""
+
+
+def _prefill_sums(new_tokens: Real, prefix_tokens: Real, causal: bool) -> tuple[Real, Real]:
+    kv_tokens = prefix_tokens + new_tokens
+    pairs = causal_pairs(new_tokens, prefix_tokens) if causal else new_tokens * kv_tokens
+    return pairs, kv_tokens

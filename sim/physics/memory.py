@@ -1,0 +1,179 @@
+"""What lies in a device's memory: weights, working space, and the room left for keys and values.
+
+One rank's cache is as large on each of its devices, so the tokens of a rank are those of a device.
+Windowed layers are given room for every token, as engines without a separate pool for them do.
+"""
+
+from dataclasses import dataclass
+
+from sim.physics.parameters import Split, kv_heads_on_device, tensors
+from sim.physics.work import Real
+from sim.spec.device import ELEMENT_BYTES, DeviceSpec
+from sim.spec.model import LatentAttention, ModelSpec
+from sim.spec.scenario import Engine, Precision
+
+_LOGIT_BYTES = ELEMENT_BYTES["fp32"]  # engines sample from logits in fp32
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """How one device's memory is given out."""
+
+    usable_bytes: float
+    """The engine's share of the memory, less what is kept free."""
+    weights_bytes: float
+    activation_bytes: float
+    kv_bytes_per_token: float
+    kv_block_tokens: int
+
+    @property
+    def kv_bytes(self) -> float:
+        """Room for keys and values; below 0 where the rest does not fit."""
+        return self.usable_bytes - self.weights_bytes - self.activation_bytes
+
+    @property
+    def kv_blocks(self) -> int:
+        """Whole blocks that fit."""
+        block_bytes = self.kv_block_tokens * self.kv_bytes_per_token
+        return max(0, int(self.kv_bytes // block_bytes))
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens that fit, in whole blocks."""
+        return self.kv_blocks * self.kv_block_tokens
+
+
+def footprint(
+    model: ModelSpec,
+    precision: Precision,
+    device: DeviceSpec,
+    engine: Engine,
+    *,
+    tp: int = 1,
+    ep: int = 1,
+    expert_tp: int = 1,
+    shared_tp: int | None = None,
+) -> Footprint:
+    """The memory of each device of a replica; experts lie evenly over `ep * expert_tp` devices.
+
+    `shared_tp` devices (by default tp) share the weights of the shared experts.
+    """
+    return Footprint(
+        usable_bytes=device.memory_bytes * engine.memory_share - engine.reserve_bytes,
+        weights_bytes=weights_bytes(
+            model, precision, tp=tp, ep=ep, expert_tp=expert_tp, shared_tp=shared_tp
+        ),
+        activation_bytes=activation_bytes(
+            model,
+            precision,
+            engine.max_step_tokens,
+            engine.max_sequences,
+            tp=tp,
+            expert_tp=expert_tp,
+        ),
+        kv_bytes_per_token=kv_bytes_per_token(model, precision, tp=tp),
+        kv_block_tokens=engine.kv_block_tokens,
+    )
+
+
+def weights_bytes(
+    model: ModelSpec,
+    precision: Precision,
+    *,
+    tp: int = 1,
+    ep: int = 1,
+    expert_tp: int = 1,
+    shared_tp: int | None = None,
+) -> float:
+    """Weights on one device."""
+    weights, others = ELEMENT_BYTES[precision.weights], ELEMENT_BYTES[precision.activations]
+    ways: dict[Split, float] = {
+        "whole": 1,
+        "tp": tp,
+        "kv_heads": _kv_ways(model, tp),
+        "shared": shared_tp or tp,
+        "experts": ep * expert_tp,
+    }
+    return sum(
+        tensor.elements * (weights if tensor.is_quantised else others) / ways[tensor.split]
+        for tensor in tensors(model)
+    )
+
+
+def kv_bytes_per_token(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:
+    """What one token leaves in the cache of one device, over all layers.
+
+    Key and value heads are split over tp; the latent vector of MLA is held whole by each device.
+    """
+    attention = model.attention
+    if isinstance(attention, LatentAttention):
+        elements: float = attention.kv_rank + attention.rope_size
+    else:
+        elements = 2 * kv_heads_on_device(attention, tp) * attention.head_size
+    return model.layers * elements * ELEMENT_BYTES[precision.kv]
+
+
+def activation_bytes(
+    model: ModelSpec,
+    precision: Precision,
+    step_tokens: int,
+    sequences: int,
+    *,
+    tp: int = 1,
+    expert_tp: int = 1,
+) -> float:
+    """Working space for the largest step.
+
+    Two hidden vectors a token (residual and input), the widest part of a layer (its inputs and
+    outputs at one time), and the logits of each sequence. Experts are taken to be balanced. A model
+    of an engine's peak, not of its allocator: fragmentation and CUDA graphs belong to memory_share.
+    """
+    per_token = 2 * model.hidden_size + max(_widest(model, tp, expert_tp))
+    logits_bytes = sequences * model.vocabulary / tp * _LOGIT_BYTES
+    return step_tokens * per_token * ELEMENT_BYTES[precision.activations] + logits_bytes
+
+
+def decompressed_bytes(
+    model: ModelSpec, precision: Precision, kv_tokens: Real, *, tp: int = 1
+) -> Real:
+    """Keys and values of so many cached tokens, written out for one layer of expanded MLA.
+
+    Not part of `activation_bytes`: engines decompress prompts in chunks. Who decodes expanded holds
+    those of the whole batch at a time.
+    """
+    attention = model.attention
+    assert isinstance(attention, LatentAttention), "only latent attention is decompressed"
+    per_head = attention.nope_size + attention.rope_size + attention.value_size
+    return kv_tokens * per_head * attention.heads / tp * ELEMENT_BYTES[precision.kv]
+
+
+def _widest(model: ModelSpec, tp: int, expert_tp: int) -> list[float]:
+    """Elements a token of each part of a layer."""
+    rows = 3 if model.gated else 2  # gate and up, and their product
+    parts = [_attention_width(model, tp)]
+    if model.experts is None or len(model.expert_layers) < model.layers:
+        parts.append(rows * model.intermediate_size / tp)
+    if model.experts is not None:
+        # tp * dp devices hold the copies of dp ranks, expert_tp of them the same ones.
+        copies = model.experts.experts_per_token * expert_tp / tp
+        copy = 2 * model.hidden_size + rows * model.experts.intermediate_size / expert_tp
+        parts.append(copies * copy)
+    return parts
+
+
+def _attention_width(model: ModelSpec, tp: int) -> float:
+    """Queries, keys, values and the context vectors."""
+    attention = model.attention
+    heads = attention.heads / tp
+    if isinstance(attention, LatentAttention):
+        query = attention.nope_size + attention.rope_size
+        return heads * (2 * query + 2 * attention.value_size)
+    return (2 * heads + 2 * kv_heads_on_device(attention, tp)) * attention.head_size
+
+
+def _kv_ways(model: ModelSpec, tp: int) -> float:
+    """Over how many devices key and value projections are spread."""
+    attention = model.attention
+    if isinstance(attention, LatentAttention):
+        return tp
+    return attention.kv_heads / kv_heads_on_device(attention, tp)

@@ -1,0 +1,36 @@
+"""Catalog entries for the tests of this folder, cached."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import sim
+from sim.spec.base import FROM_FILE
+from sim.spec.device import DeviceSpec
+from sim.spec.model import ModelSpec
+from sim.spec.scenario import EngineProfile
+
+_CATALOG = Path(sim.__file__).parent / "catalog"
+
+
+@cache
+def model(name: str) -> ModelSpec:
+    return ModelSpec.model_validate(_entries("models", name), context=FROM_FILE)
+
+
+@cache
+def device(name: str) -> DeviceSpec:
+    return DeviceSpec.model_validate(_entries("devices", name), context=FROM_FILE)
+
+
+@cache
+def profile(name: str) -> EngineProfile:
+    return EngineProfile.model_validate(_entries("engines", name), context=FROM_FILE)
+
+
+def _entries(kind: str, name: str) -> dict[str, Any]:
+    entries: dict[str, Any] = yaml.safe_load((_CATALOG / kind / f"{name}.yaml").read_text())
+    base = entries.pop("base", None)
+    return entries if base is None else _entries(kind, base) | entries
