@@ -1,0 +1,228 @@
+"""Records as pandas frames, which have the same columns and types also where nothing happened.
+
+Shares are of the whole run. Where a quantity is undefined (the first token of a request that was
+never served) the frame says so: NaN among floats, NA among whole numbers and texts.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from sim.errors import SimulationError
+from sim.record.recorder import (
+    DeviceUsage,
+    ExpertTokens,
+    LinkUsage,
+    RequestRow,
+    StepRow,
+    TransferRow,
+)
+
+Dtypes = Mapping[str, str]
+
+# Texts are Python's, whether pyarrow is there or not, so that frames compare equal everywhere.
+_TEXT = "string[python]"
+_DTYPE_OF: Mapping[Any, str] = {
+    int: "int64",
+    float: "float64",
+    bool: "bool",
+    int | None: "Int64",
+    float | None: "float64",
+}
+
+
+def _dtypes_of(row: type) -> Dtypes:
+    hints = get_type_hints(row)
+    return {name: _DTYPE_OF.get(hint, _TEXT) for name, hint in hints.items()}
+
+
+def _floats(*names: str) -> Dtypes:
+    return dict.fromkeys(names, "float64")
+
+
+_WHERE: Dtypes = {"pool": _TEXT, "replica": "int64"}
+
+DTYPES: Mapping[str, Dtypes] = {
+    "requests": {**_dtypes_of(RequestRow), **_floats("ttft_s", "tpot_s", "e2e_s")},
+    "steps": _dtypes_of(StepRow),
+    "transfers": _dtypes_of(TransferRow),
+    "links": {
+        "link": _TEXT,
+        "kind": _TEXT,
+        **_floats("capacity_bytes_per_s", "bytes", "utilization_share", "busy_s", "busy_share"),
+        **_floats("full_s", "full_share", "contended_s", "peak_bytes_per_s"),
+    },
+    "devices": {
+        "device": "int64",
+        "name": _TEXT,
+        "pool": _TEXT,
+        "replica": "Int64",
+        **_floats("busy_s", "busy_share", "wait_s", "communication_s", "overhead_s"),
+        **_floats("empty_s", "cut_s", "communication_busy_s", "communication_busy_share"),
+        **_floats("communication_idle_compute_s", "flop", "bytes", "energy_j"),
+    },
+    "experts": {
+        **_WHERE,
+        "layer": "int64",
+        "expert": "int64",
+        "device": "int64",
+        "tokens": "int64",
+        "imbalance": "float64",
+    },
+}
+"""The columns of every frame, in order, and their types."""
+
+
+def requests_frame(rows: Sequence[RequestRow]) -> pd.DataFrame:
+    """One row a request, by number.
+
+    `tpot_s` is the time per output token after the first; an answer of one token has none.
+    """
+    frame = _of_rows("requests", RequestRow, rows).sort_values("request", ignore_index=True)
+    finish_s, first_s = frame["finish_s"].to_numpy(), frame["first_token_s"].to_numpy()
+    later_tokens = (frame["output_tokens"].to_numpy() - 1).astype("float64")
+    later_tokens[later_tokens < 1] = np.nan
+    frame["ttft_s"] = first_s - frame["arrival_s"].to_numpy()
+    frame["tpot_s"] = (finish_s - first_s) / later_tokens
+    frame["e2e_s"] = finish_s - frame["arrival_s"].to_numpy()
+    return frame
+
+
+def steps_frame(rows: Sequence[StepRow]) -> pd.DataFrame:
+    """One row a step, in the order in which they ended."""
+    return _of_rows("steps", StepRow, rows)
+
+
+def transfers_frame(rows: Sequence[TransferRow]) -> pd.DataFrame:
+    """One row a transfer."""
+    return _of_rows("transfers", TransferRow, rows)
+
+
+def links_frame(
+    names: Sequence[str],
+    kinds: Sequence[str],
+    capacity_bytes_per_s: np.ndarray,
+    usage: LinkUsage,
+    elapsed_s: float,
+) -> pd.DataFrame:
+    """One row a link: its bytes against its capacity, and how long it was busy, full and contended.
+
+    busy: a transfer in flight on it. full: at its capacity. contended: more than one transfer.
+    """
+    columns = {
+        "link": names,
+        "kind": kinds,
+        "capacity_bytes_per_s": capacity_bytes_per_s,
+        "bytes": usage.bytes,
+        "utilization_share": _share(usage.bytes / capacity_bytes_per_s, elapsed_s),
+        "busy_s": usage.busy_s,
+        "busy_share": _share(usage.busy_s, elapsed_s),
+        "full_s": usage.full_s,
+        "full_share": _share(usage.full_s, elapsed_s),
+        "contended_s": usage.contended_s,
+        "peak_bytes_per_s": usage.peak_bytes_per_s,
+    }
+    return _frame("links", columns)
+
+
+def devices_frame(
+    names: Sequence[str],
+    pools: Sequence[str | None],
+    replicas: Sequence[int | None],
+    usage: DeviceUsage,
+    energy_j: np.ndarray,
+    elapsed_s: float,
+) -> pd.DataFrame:
+    """One row a device, with two lanes that each add up to the run.
+
+    Compute: busy, or idle because of wait, communication, overhead, nothing to do (`empty`), or a
+    step that the end of the run `cut` off. Communication: busy, or idle because of compute (with
+    its waits and overheads), `empty` or `cut`. A device of no replica has neither pool nor replica.
+    """
+    computing_s = usage.compute_busy_s + usage.wait_s + usage.overhead_s
+    columns = {
+        "device": np.arange(len(names)),
+        "name": names,
+        "pool": pools,
+        "replica": replicas,
+        "busy_s": usage.compute_busy_s,
+        "busy_share": _share(usage.compute_busy_s, elapsed_s),
+        "wait_s": usage.wait_s,
+        "communication_s": usage.communication_s,
+        "overhead_s": usage.overhead_s,
+        "empty_s": _rest_s(elapsed_s, computing_s + usage.communication_s + usage.cut_s),
+        "cut_s": usage.cut_s,
+        "communication_busy_s": usage.communication_s,
+        "communication_busy_share": _share(usage.communication_s, elapsed_s),
+        "communication_idle_compute_s": computing_s,
+        "flop": usage.flop,
+        "bytes": usage.bytes,
+        "energy_j": energy_j,
+    }
+    return _frame("devices", columns)
+
+
+def experts_frame(experts: Iterable[ExpertTokens]) -> pd.DataFrame:
+    """One row an expert of a layer of a replica.
+
+    `imbalance` is the layer's: the tokens of its fullest device over the mean of its devices.
+    """
+    parts = [_frame("experts", _expert_columns(tokens)) for tokens in experts]
+    return pd.concat(parts, ignore_index=True) if parts else _frame("experts", {})
+
+
+def _expert_columns(tokens: ExpertTokens) -> Mapping[str, Any]:
+    layers, experts = tokens.counts.shape
+    size = layers * experts
+    return {
+        "pool": [tokens.pool] * size,
+        "replica": [tokens.replica] * size,
+        "layer": np.repeat(tokens.layers, experts),
+        "expert": np.tile(np.arange(experts), layers),
+        "device": tokens.devices.ravel(),
+        "tokens": tokens.counts.ravel(),
+        "imbalance": np.repeat(_imbalance(tokens), experts),
+    }
+
+
+def _imbalance(tokens: ExpertTokens) -> np.ndarray:
+    """(layers): NaN where nobody was sent a token."""
+    by_layer = []
+    for devices, counts in zip(tokens.devices, tokens.counts, strict=True):
+        _, device = np.unique(devices, return_inverse=True)
+        on_device = np.bincount(device, weights=counts)
+        total = on_device.sum()
+        by_layer.append(on_device.max() * len(on_device) / total if total else np.nan)
+    return np.array(by_layer)
+
+
+def _rest_s(elapsed_s: float, used_s: np.ndarray) -> np.ndarray:
+    rest_s: np.ndarray = elapsed_s - used_s
+    if (rest_s < -1e-9 * elapsed_s).any():
+        device = int(rest_s.argmin())
+        raise SimulationError(f"device {device} used {used_s[device]} s of {elapsed_s} s")
+    return rest_s.clip(min=0.0)
+
+
+def _share(part: np.ndarray, whole: float) -> np.ndarray:
+    return part / whole if whole > 0 else np.full(len(part), np.nan)
+
+
+def _of_rows(frame: str, row: type, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    names = get_type_hints(row)
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return _frame(frame, dict(zip(names, columns, strict=True)))
+
+
+def _frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A frame with all of its columns; those not given are empty (or, in a wider frame, NaN)."""
+    rows = len(next(iter(columns.values()), ()))
+    missing = [np.nan] * rows
+    return pd.DataFrame(
+        {
+            column: pd.Series(pd.array(columns.get(column, missing), dtype=dtype))
+            for column, dtype in DTYPES[name].items()
+        }
+    )

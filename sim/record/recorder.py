@@ -1,0 +1,181 @@
+"""What is written down while a run goes on: append-only rows, and sums by link, device and expert.
+
+Nothing is computed here that can be computed from the rows afterwards.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+
+Status = Literal["finished", "rejected", "failed: kv", "unfinished"]
+"""How a request ended: `rejected` never fits the cache, `failed: kv` outgrew it alone."""
+
+StepKind = Literal["prefill", "decode", "mixed"]
+
+
+class RequestRow(NamedTuple):
+    """A request that ended, or was open when the run ended."""
+
+    request: int
+    arrival_s: float
+    first_scheduled_s: float | None
+    first_token_s: float | None
+    finish_s: float | None
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    """Produced so far."""
+    pool: str
+    replica: int
+    rank: int | None
+    preemptions: int
+    status: Status
+
+
+class StepRow(NamedTuple):
+    """One step of a replica, and where its time went."""
+
+    pool: str
+    replica: int
+    step: int
+    start_s: float
+    end_s: float
+    kind: StepKind
+    sequences: int
+    tokens: int
+    """Fed to the model."""
+    output_tokens: int
+    """Produced by it."""
+    attention_s: float
+    dense_s: float
+    experts_s: float
+    dispatch_s: float
+    combine_s: float
+    collective_s: float
+    overhead_s: float
+    wait_s: float
+    """What a device waited for slower ones, on average."""
+    exposed_communication_s: float
+    """With no computation at the same time."""
+
+
+class TransferRow(NamedTuple):
+    """One transfer of a step."""
+
+    pool: str
+    replica: int
+    step: int
+    kind: str
+    start_s: float
+    duration_s: float
+    bytes: float
+    was_alone: bool
+    """Whether nobody else used its links meanwhile."""
+
+
+@dataclass(slots=True)
+class LinkUsage:
+    """What every link carried; the axis of each array is (links)."""
+
+    bytes: np.ndarray
+    busy_s: np.ndarray
+    """With a transfer in flight on it."""
+    full_s: np.ndarray
+    """At its capacity."""
+    contended_s: np.ndarray
+    """With more than one transfer in flight on it."""
+    peak_bytes_per_s: np.ndarray
+
+    @classmethod
+    def of(cls, links: int) -> Self:
+        """An unused network of so many links."""
+        return cls(*(np.zeros(links) for _ in range(5)))
+
+
+@dataclass(slots=True)
+class DeviceUsage:
+    """What every device did; the axis of each array is (devices)."""
+
+    compute_busy_s: np.ndarray
+    wait_s: np.ndarray
+    """For slower devices of its replica."""
+    communication_s: np.ndarray
+    overhead_s: np.ndarray
+    cut_s: np.ndarray
+    """In a step that the end of the run cut off."""
+    flop: np.ndarray
+    bytes: np.ndarray
+    """Of its memory's traffic."""
+
+    @classmethod
+    def of(cls, devices: int) -> Self:
+        """So many devices that have done nothing yet."""
+        return cls(*(np.zeros(devices) for _ in range(7)))
+
+
+@dataclass(slots=True)
+class ExpertTokens:
+    """How many tokens every expert of a replica was sent."""
+
+    pool: str
+    replica: int
+    devices: np.ndarray
+    """(layers, experts): the number of the device on which the expert lies."""
+    counts: np.ndarray
+    """(layers, experts): tokens, a token once for each of its experts."""
+    layers: Sequence[int]
+    """Numbers in the model of the layers with experts."""
+
+    @classmethod
+    def of(cls, pool: str, replica: int, devices: np.ndarray, layers: Sequence[int]) -> Self:
+        """Experts that nobody has used yet."""
+        counts = np.zeros(devices.shape, dtype=np.int64)
+        return cls(pool, replica, devices, counts, layers)
+
+
+def _floats() -> "array[float]":
+    return array("d")
+
+
+def _counts() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class Recorder:
+    """All records of one run."""
+
+    links: LinkUsage
+    devices: DeviceUsage
+    requests: list[RequestRow] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    transfers: list[TransferRow] = field(default_factory=list)
+    experts: list[ExpertTokens] = field(default_factory=list)
+    gap_s: "array[float]" = field(default_factory=_floats)
+    """Times between two tokens of one request, all requests together."""
+    gap_weights: "array[int]" = field(default_factory=_counts)
+    """How many times each of these happened."""
+    output_at_s: "array[float]" = field(default_factory=_floats)
+    """When tokens were produced; kept even when steps are not."""
+    output_tokens: "array[int]" = field(default_factory=_counts)
+    """How many tokens, at each of these instants."""
+    elapsed_s: float = 0.0
+    """When the run ended."""
+
+    @classmethod
+    def of(cls, links: int, devices: int) -> Self:
+        """The records of a run that has not begun, on so many links and devices."""
+        return cls(LinkUsage.of(links), DeviceUsage.of(devices))
+
+    def add_gap(self, length_s: float, weight: int) -> None:
+        """So many requests waited so long for their next token."""
+        self.gap_s.append(length_s)
+        self.gap_weights.append(weight)
+
+    def add_output(self, at_s: float, tokens: int) -> None:
+        """So many tokens were produced at this instant."""
+        self.output_at_s.append(at_s)
+        self.output_tokens.append(tokens)

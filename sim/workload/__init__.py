@@ -1,0 +1,1 @@
+"""Where requests come from: drawn from distributions, or read from a trace."""

@@ -1,0 +1,77 @@
+"""The requests of a run: all of them, in the order in which they arrive."""
+
+from bisect import bisect_left
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
+
+from sim import rng
+from sim.errors import ScenarioError
+from sim.spec.workload import Workload
+from sim.workload.arrivals import arrivals_s
+from sim.workload.lengths import lengths_tokens
+from sim.workload.traces import Trace, read_trace
+
+
+class Request(NamedTuple):
+    """What one user asks for."""
+
+    number: int
+    arrival_s: float | None
+    """None in a closed loop, where it is sent when a client is free."""
+    prompt_tokens: int
+    output_tokens: int
+
+
+def requests(workload: Workload, seed: int) -> list[Request]:
+    """Every request, numbered from 0 in order of arrival.
+
+    Arrivals, prompts and answers have a random stream each, so that changing one leaves the others.
+    """
+    if workload.trace is not None:
+        return _from_trace(workload, read_trace(Path(workload.trace)))
+    return _drawn(workload, seed)
+
+
+def _drawn(workload: Workload, seed: int) -> list[Request]:
+    count, arrivals = workload.requests, workload.arrivals
+    prompt, output = workload.prompt_tokens, workload.output_tokens
+    assert count is not None
+    assert arrivals is not None
+    assert prompt is not None
+    assert output is not None
+    instants_s = arrivals_s(arrivals, count, rng.stream(seed, "arrivals"))
+    prompts = lengths_tokens(prompt, count, rng.stream(seed, "prompt tokens"))
+    outputs = lengths_tokens(output, count, rng.stream(seed, "output tokens"))
+    return _numbered(instants_s, prompts, outputs)
+
+
+def _from_trace(workload: Workload, trace: Trace) -> list[Request]:
+    start_s, end_s = workload.window or (0.0, float("inf"))
+    first = bisect_left(trace.arrivals_s, start_s)
+    last = bisect_left(trace.arrivals_s, end_s)
+    if workload.limit is not None:
+        last = min(last, first + workload.limit)
+    if first == last:
+        raise ScenarioError(
+            f"{workload.trace}: window: nothing arrived from {start_s} s to {end_s} s; the trace "
+            f"goes from 0 s to {trace.arrivals_s[-1]} s"
+        )
+    instants_s: list[float] | None = [
+        (arrival_s - start_s) / workload.rate_scale for arrival_s in trace.arrivals_s[first:last]
+    ]
+    if workload.arrivals is not None:
+        instants_s = [0.0] * (last - first) if workload.arrivals.kind == "at-once" else None
+    return _numbered(instants_s, trace.prompt_tokens[first:last], trace.output_tokens[first:last])
+
+
+def _numbered(
+    instants_s: list[float] | None, prompts: list[int], outputs: list[int]
+) -> list[Request]:
+    arrivals = repeat(None, len(prompts)) if instants_s is None else instants_s
+    return [
+        Request(number, arrival_s, prompt, output)
+        for number, (arrival_s, prompt, output) in enumerate(
+            zip(arrivals, prompts, outputs, strict=True)
+        )
+    ]
