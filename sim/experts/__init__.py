@@ -1,0 +1,1 @@
+"""Experts: how popular they are, where they lie, and how many tokens each gets in a step."""
