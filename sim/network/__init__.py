@@ -1,0 +1,1 @@
+"""The cluster's links: routes, what collectives put on links, and how transfers share them."""

@@ -1,0 +1,59 @@
+"""What transfers leave in the usage of links: bytes, and seconds busy, full and contended.
+
+A link is busy while a transfer with bytes on it drains, full while it is used to its capacity,
+contended while two such transfers drain.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.network.loads import FloatArray, Loads
+from sim.record.recorder import LinkUsage
+
+# A link this near its capacity is full; the rest is rounding.
+_FULL_SHARE = 1 - 1e-9
+
+
+def add_alone(
+    usage: LinkUsage, loads: Loads, capacity_bytes_per_s: FloatArray, times: int = 1
+) -> None:
+    """Account for transfers that never shared a link, each so many times; leading axes are free."""
+    capacity = capacity_bytes_per_s[loads.links]
+    drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
+    bytes_ = loads.bytes.reshape(drain_s.size, loads.links.size)
+    rate = bytes_ / np.where(drain_s > 0, drain_s, 1.0)
+    busy_s = np.where(bytes_ > 0, drain_s, 0.0)
+    usage.bytes[loads.links] += times * bytes_.sum(axis=0)
+    usage.busy_s[loads.links] += times * busy_s.sum(axis=0)
+    full_s = np.where(rate >= capacity * _FULL_SHARE, busy_s, 0.0)
+    usage.full_s[loads.links] += times * full_s.sum(axis=0)
+    _raise_peak(usage, loads, rate.max(axis=0, initial=0.0))
+
+
+def add_interval(
+    usage: LinkUsage,
+    transfers: Sequence[tuple[Loads, float]],
+    interval_s: float,
+    capacity_bytes_per_s: FloatArray,
+) -> None:
+    """Account for a time in which each transfer moved so much of itself in a second."""
+    rate = np.zeros_like(capacity_bytes_per_s)
+    users = np.zeros_like(capacity_bytes_per_s)
+    for loads, share_per_s in transfers:
+        rate[loads.links] += loads.bytes * share_per_s
+        users[loads.links] += loads.bytes > 0
+    usage.bytes += rate * interval_s
+    usage.busy_s[users > 0] += interval_s
+    usage.full_s[rate >= capacity_bytes_per_s * _FULL_SHARE] += interval_s
+    usage.contended_s[users > 1] += interval_s
+    np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
+
+
+def add_rest(usage: LinkUsage, loads: Loads, share: float) -> None:
+    """Account for what rounding of the clock left of a transfer at its end."""
+    usage.bytes[loads.links] += loads.bytes * share
+
+
+def _raise_peak(usage: LinkUsage, loads: Loads, rate: FloatArray) -> None:
+    usage.peak_bytes_per_s[loads.links] = np.maximum(usage.peak_bytes_per_s[loads.links], rate)

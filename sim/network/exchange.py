@@ -1,0 +1,233 @@
+"""All-to-alls between devices: tokens on their way to experts, and back.
+
+The sources split what each target gets in proportion to their own tokens: s sends d what is
+a[s] * b[d]. A link then carries a sum over rectangles (sets of sources x sets of targets) that
+depend on the routes alone: they are found once, and a batch of layers is a few gathers.
+What stays on a device crosses no link.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sim.network.loads import FloatArray, IntArray, Loads, mask_of
+from sim.network.routes import Network
+from sim.network.sums import SetSums, sums_of_runs
+
+Protocol = Literal["per-expert", "per-device", "per-node"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """An all-to-all between fixed devices; only the tokens are still open."""
+
+    links: IntArray
+    streams: FloatArray
+    latency_s: float
+    mask: int
+    _source_sums: SetSums
+    _weight_sums: SetSums
+    _source_sets: IntArray
+    """(rectangles,)"""
+    _weight_sets: IntArray
+    """(rectangles,)"""
+    _starts: IntArray
+    """(links,) Where in the rectangles each link begins."""
+
+    @property
+    def used_links(self) -> frozenset[int]:
+        """Numbers of the links that it may put bytes on."""
+        return frozenset(self.links.tolist())
+
+    def loads(self, source_share: ArrayLike, weights: ArrayLike, token_bytes: float) -> Loads:
+        """The loads where source s sends source_share[s] of the weights (..., K).
+
+        K: the tokens for each device; per-node: behind them the tokens for each box, in the order
+        in which the devices name the boxes. source_share (sources,) adds up to 1.
+        """
+        shares = self._source_sums.of(np.asarray(source_share, dtype=np.float64) * token_bytes)
+        tokens = self._weight_sums.of(np.asarray(weights, dtype=np.float64))
+        terms = tokens[..., self._weight_sets] * shares[..., self._source_sets]
+        on_links = sums_of_runs(terms, self._starts)
+        return Loads(self.links, on_links, self.streams, self.latency_s, self.mask)
+
+
+def dispatch(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
+    """To the experts' devices: straight, or (per-node) once into each box and on from there."""
+    return _exchange(network, devices, protocol, is_back=False)
+
+
+def combine(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
+    """The way back of the same tokens; per-node: added up in the box before they leave it."""
+    return _exchange(network, devices, protocol, is_back=True)
+
+
+def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike) -> Loads:
+    """Any traffic: sent_bytes[s, d] from each device to each."""
+    matrix = np.asarray(sent_bytes, dtype=np.float64)
+    carried: defaultdict[int, float] = defaultdict(float)
+    streams: defaultdict[int, int] = defaultdict(int)
+    latency_s = 0.0
+    for source, target in np.argwhere(matrix > 0).tolist():
+        route = network.route(devices[source], devices[target])
+        latency_s = max(latency_s, network.latency_s(devices[source], devices[target]))
+        for link in route:
+            carried[link] += matrix[source, target].item()
+            streams[link] += 1
+    links = sorted(carried)
+    return Loads(
+        links=np.array(links, dtype=np.int64),
+        bytes=np.array([carried[link] for link in links], dtype=np.float64),
+        streams=np.array([streams[link] for link in links], dtype=np.float64),
+        latency_s=latency_s,
+        mask=mask_of(links),
+    )
+
+
+class _Part(NamedTuple):
+    """What source `source` sends of weight `weight`, and between which devices that goes."""
+
+    source: int
+    weight: int
+    start: int
+    end: int
+
+
+class _Rectangle(NamedTuple):
+    sources: int
+    weights: int
+
+
+def _exchange(
+    network: Network, devices: Sequence[int], protocol: Protocol, *, is_back: bool
+) -> Exchange:
+    boxes = _boxes(network, devices)
+    stages = (
+        [_into_boxes(devices, boxes), _inside_boxes(devices, boxes)]
+        if protocol == "per-node"
+        else [_straight(devices)]
+    )
+    if is_back:
+        stages = [[part._replace(start=part.end, end=part.start) for part in one] for one in stages]
+    latency_s = sum(
+        max((network.latency_s(part.start, part.end) for part in one), default=0.0)
+        for one in stages
+    )
+    weights = len(devices) + (len(boxes) if protocol == "per-node" else 0)
+    width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(devices)))
+    crossing = _crossing(network, [part for one in stages for part in one])
+    return _compiled(crossing, latency_s, (len(devices), weights), width)
+
+
+def _boxes(network: Network, devices: Sequence[int]) -> list[list[int]]:
+    """The places in `devices` of each box's, the boxes in order of their first."""
+    boxes: defaultdict[int, list[int]] = defaultdict(list)
+    for place, device in enumerate(devices):
+        boxes[network.box_of[device]].append(place)
+    return list(boxes.values())
+
+
+def _straight(devices: Sequence[int]) -> list[_Part]:
+    return [
+        _Part(source, target, start, end)
+        for source, start in enumerate(devices)
+        for target, end in enumerate(devices)
+        if source != target
+    ]
+
+
+def _into_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[_Part]:
+    """Each box's tokens to the device there that has the source's place in its own box."""
+    return [
+        _Part(source, len(devices) + number, devices[source], devices[entry])
+        for source, number, entry in _entries(boxes)
+    ]
+
+
+def _inside_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[_Part]:
+    """From where they entered to their devices; from sources of the same box straight."""
+    own = [(source, number, source) for number, box in enumerate(boxes) for source in box]
+    return [
+        _Part(source, target, devices[entry], devices[target])
+        for source, number, entry in [*_entries(boxes), *own]
+        for target in boxes[number]
+    ]
+
+
+def _entries(boxes: list[list[int]]) -> Iterator[tuple[int, int, int]]:
+    """Source, number of another box, and the place there at which the source's tokens enter."""
+    for home in boxes:
+        for place, source in enumerate(home):
+            for number, box in enumerate(boxes):
+                if box is not home:
+                    yield source, number, box[place % len(box)]
+
+
+class _Crossing(NamedTuple):
+    """What crosses one link: the weights (as bits) of each source, and between whom."""
+
+    weights_of: defaultdict[int, int]
+    flows: set[tuple[int, int]]
+
+
+def _crossing(network: Network, parts: Iterable[_Part]) -> dict[int, _Crossing]:
+    crossing: defaultdict[int, _Crossing] = defaultdict(lambda: _Crossing(defaultdict(int), set()))
+    for source, weight, start, end in parts:
+        for link in network.route(start, end):
+            here = crossing[link]
+            here.weights_of[source] |= 1 << weight
+            here.flows.add((start, end))
+    return dict(sorted(crossing.items()))
+
+
+def _rectangles(weights_of: dict[int, int]) -> list[_Rectangle]:
+    """Sources with equal weights together, or weights with equal sources: whichever are fewer."""
+    by_source = [_Rectangle(sources, weights) for weights, sources in _merged(weights_of)]
+    if len(by_source) == 1:
+        return by_source
+    sources_of: defaultdict[int, int] = defaultdict(int)
+    for source, weights in weights_of.items():
+        for weight in _members(weights):
+            sources_of[weight] |= 1 << source
+    by_weight = [_Rectangle(sources, weights) for sources, weights in _merged(sources_of)]
+    return min(by_source, by_weight, key=len)
+
+
+def _merged(sets: dict[int, int]) -> list[tuple[int, int]]:
+    """Each value, with all its keys as bits."""
+    keys: defaultdict[int, int] = defaultdict(int)
+    for key, value in sets.items():
+        keys[value] |= 1 << key
+    return list(keys.items())
+
+
+def _members(bits: int) -> list[int]:
+    return [number for number in range(bits.bit_length()) if bits >> number & 1]
+
+
+def _compiled(
+    crossing: dict[int, _Crossing], latency_s: float, sizes: tuple[int, int], width: int
+) -> Exchange:
+    rectangles = [_rectangles(here.weights_of) for here in crossing.values()]
+    flat = [one for of_link in rectangles for one in of_link]
+    source_sets = {one.sources: None for one in flat}
+    weight_sets = {one.weights: None for one in flat}
+    source_number = {bits: number for number, bits in enumerate(source_sets)}
+    weight_number = {bits: number for number, bits in enumerate(weight_sets)}
+    sources, weights = sizes
+    return Exchange(
+        links=np.array(list(crossing), dtype=np.int64),
+        streams=np.array([len(here.flows) for here in crossing.values()], dtype=np.float64),
+        latency_s=latency_s,
+        mask=mask_of(crossing),
+        _source_sums=SetSums.over(sources, width, [_members(bits) for bits in source_sets]),
+        _weight_sums=SetSums.over(weights, width, [_members(bits) for bits in weight_sets]),
+        _source_sets=np.array([source_number[one.sources] for one in flat], dtype=np.int64),
+        _weight_sets=np.array([weight_number[one.weights] for one in flat], dtype=np.int64),
+        _starts=np.cumsum([0, *map(len, rectangles)], dtype=np.int64)[:-1],
+    )

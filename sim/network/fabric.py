@@ -1,0 +1,206 @@
+"""Transfers in flight: each takes its latency, then shares its links with whoever is there.
+
+A transfer that meets nobody is two timers and nothing else, and ends at exactly the instant that
+its loads say. Those that share links, directly or through one another, form a crowd; every start
+or end in it is a new sharing of that crowd alone, one for all that happens at an instant.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+import numpy as np
+from simpy import Environment, Event
+
+from sim.network.accounting import add_interval, add_rest
+from sim.network.fairshare import rates
+from sim.network.instants import ENDS, RESHARE, STARTS, call_at
+from sim.network.loads import FloatArray, Loads
+from sim.record.recorder import LinkUsage
+
+# Rates closer than this are the same: the end that was planned stays.
+_SAME_RATE = 1e-12
+
+
+class Moved(NamedTuple):
+    """How a transfer went."""
+
+    duration_s: float
+    was_alone: bool
+    """It shared no link with anybody; then the fabric has not accounted for its use of links."""
+
+
+@dataclass(slots=True, eq=False)
+class _Flow:
+    """A transfer and how far it is."""
+
+    loads: Loads
+    done: Event
+    started_s: float
+    drain_s: float
+    alone_s: float
+    share_per_s: float
+    left_share: float = 1.0
+    was_alone: bool = True
+    timer_number: int = 0
+    crowd: "_Crowd" = field(init=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Crowd:
+    """Transfers that share links, directly or through one another; mostly a single one."""
+
+    flows: list[_Flow]
+    mask: int
+    since_s: float
+    """Up to when its use of links is accounted for."""
+
+
+class Fabric:
+    """All links of a cluster, and the transfers on them."""
+
+    def __init__(
+        self, env: Environment, capacity_bytes_per_s: FloatArray, usage: LinkUsage
+    ) -> None:
+        self._env = env
+        self._capacity_bytes_per_s = capacity_bytes_per_s
+        self._usage = usage
+        # Both are ordered sets.
+        self._crowds: dict[_Crowd, None] = {}
+        self._stale: dict[_Crowd, None] = {}
+
+    def transfer(self, loads: Loads) -> Event:
+        """Start a transfer now; the event comes at its end, with `Moved` as its value."""
+        done = self._env.event()
+        now_s = self._env.now
+        drain_s = float(loads.drain_s(self._capacity_bytes_per_s))
+        alone_s = loads.latency_s + drain_s
+        if drain_s == 0:
+            end = Moved(alone_s, was_alone=True)
+            call_at(self._env, now_s + alone_s, ENDS, lambda: _succeed(done, end))
+            return done
+        flow = _Flow(loads, done, now_s, drain_s, alone_s, 1 / drain_s)
+        call_at(self._env, now_s + loads.latency_s, STARTS, lambda: self._begin(flow))
+        return done
+
+    def _begin(self, flow: _Flow) -> None:
+        """Put the first byte on the links."""
+        mask = flow.loads.mask
+        met = [crowd for crowd in self._crowds if crowd.mask & mask]
+        if met:
+            self._join(flow, met)
+            return
+        self._form([flow], mask)
+        self._plan_end(flow, flow.started_s + flow.alone_s)
+
+    def _join(self, flow: _Flow, met: list[_Crowd]) -> None:
+        flow.share_per_s = 0.0
+        mask = flow.loads.mask
+        for crowd in met:
+            self._account(crowd)
+            self._dissolve(crowd)
+            mask |= crowd.mask
+        flows = [*(other for crowd in met for other in crowd.flows), flow]
+        for other in flows:
+            other.was_alone = False
+        self._share_anew(self._form(flows, mask))
+
+    def _end(self, flow: _Flow, timer_number: int) -> None:
+        # SimPy cannot cancel a timer, so one that a later plan replaced is ignored here.
+        if timer_number != flow.timer_number:
+            return
+        crowd = flow.crowd
+        if flow.was_alone:
+            self._dissolve(crowd)
+            flow.done.succeed(Moved(flow.alone_s, was_alone=True))
+            return
+        self._account(crowd)
+        add_rest(self._usage, flow.loads, flow.left_share)
+        crowd.flows.remove(flow)
+        crowd.mask = reduce(or_, (other.loads.mask for other in crowd.flows), 0)
+        self._share_anew(crowd)
+        flow.done.succeed(Moved(self._env.now - flow.started_s, was_alone=False))
+
+    def _account(self, crowd: _Crowd) -> None:
+        """Bring a crowd's use of links, and what is left of each transfer, up to now."""
+        interval_s = self._env.now - crowd.since_s
+        if interval_s == 0:
+            return
+        moving = [(flow.loads, flow.share_per_s) for flow in crowd.flows]
+        add_interval(self._usage, moving, interval_s, self._capacity_bytes_per_s)
+        for flow in crowd.flows:
+            flow.left_share -= flow.share_per_s * interval_s
+        crowd.since_s = self._env.now
+
+    def _share_anew(self, crowd: _Crowd) -> None:
+        """Once all starts and ends of this instant are in."""
+        if not self._stale:
+            call_at(self._env, self._env.now, RESHARE, self._reshare)
+        self._stale[crowd] = None
+
+    def _reshare(self) -> None:
+        stale, self._stale = self._stale, {}
+        for crowd in stale:
+            self._dissolve(crowd)
+            for flows, mask in _apart(crowd.flows):
+                self._form(flows, mask)
+                self._set_rates(flows)
+
+    def _set_rates(self, flows: list[_Flow]) -> None:
+        for flow, share_per_s in zip(flows, self._rates(flows), strict=True):
+            if not math.isclose(share_per_s, flow.share_per_s, rel_tol=_SAME_RATE):
+                flow.share_per_s = share_per_s
+                left_s = max(flow.left_share, 0.0) / share_per_s
+                self._plan_end(flow, self._env.now + left_s)
+
+    def _rates(self, flows: list[_Flow]) -> list[float]:
+        if len(flows) == 1:
+            return [1 / flows[0].drain_s]
+        bytes_ = np.zeros((len(flows), len(self._capacity_bytes_per_s)))
+        streams = np.zeros_like(bytes_)
+        for row, flow in enumerate(flows):
+            bytes_[row, flow.loads.links] = flow.loads.bytes
+            streams[row, flow.loads.links] = flow.loads.streams
+        least_drain_s = np.array([flow.loads.least_drain_s for flow in flows], dtype=np.float64)
+        used = np.flatnonzero(bytes_.any(axis=0))
+        capacity = self._capacity_bytes_per_s[used]
+        shared = rates(bytes_[:, used], streams[:, used], capacity, least_drain_s)
+        return [share_per_s.item() for share_per_s in shared]
+
+    def _plan_end(self, flow: _Flow, at_s: float) -> None:
+        flow.timer_number += 1
+        number = flow.timer_number
+        call_at(self._env, at_s, ENDS, lambda: self._end(flow, number))
+
+    def _form(self, flows: list[_Flow], mask: int) -> _Crowd:
+        crowd = _Crowd(flows, mask, self._env.now)
+        for flow in flows:
+            flow.crowd = crowd
+        self._crowds[crowd] = None
+        return crowd
+
+    def _dissolve(self, crowd: _Crowd) -> None:
+        del self._crowds[crowd]
+        self._stale.pop(crowd, None)
+
+
+def _apart(flows: Iterable[_Flow]) -> list[tuple[list[_Flow], int]]:
+    """The transfers, put together only where they share links; with the links of each part."""
+    parts: list[tuple[list[_Flow], int]] = []
+    for flow in flows:
+        together, mask = [flow], flow.loads.mask
+        others = []
+        for part in parts:
+            if part[1] & flow.loads.mask:
+                together, mask = part[0] + together, mask | part[1]
+            else:
+                others.append(part)
+        parts = [*others, (together, mask)]
+    return parts
+
+
+def _succeed(done: Event, end: Moved) -> None:
+    done.succeed(end)

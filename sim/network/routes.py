@@ -1,0 +1,170 @@
+"""The links of a cluster by number, and the route from each device to each other.
+
+A route has the least latency, then the fewest hops. Among equals the fastest next link wins, so a
+change of rail happens on the source's side, inside its box; equally fast ones are spread by
+target, as fat trees that route by destination do. Devices may forward. A part that caps what
+passes through it is one more link of every route that passes through.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import ScenarioError
+from sim.network.graph import build
+from sim.spec.topology import TopologySpec
+
+# Latencies are compared in whole ticks, so that equal sums are equal in any order of adding.
+_TICK_S = 1e-15
+# More hops than any route has: latency and hops are compared as one whole number.
+_HOPS = 1 << 20
+
+Route = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Links by number: first one for each direction of each link, then one for each capped part."""
+
+    name: str
+    device_names: tuple[str, ...]
+    """In the declared order, box by box."""
+    box_of: tuple[int, ...]
+    """Of each device."""
+    link_names: tuple[str, ...]
+    """`box0/gpus0>box0/nvswitch0`, `through box0/cpu0`."""
+    link_kinds: tuple[str, ...]
+    capacity_bytes_per_s: NDArray[np.float64]
+    link_latency_s: NDArray[np.float64]
+    _graph: nx.DiGraph
+    _spread: tuple[int, ...]
+    """Of each device as a target: which of equal ways leads to it."""
+    _routes: dict[tuple[int, int], Route] = field(default_factory=dict)
+    _distances: dict[int, dict[str, int]] = field(default_factory=dict)
+    _hops: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, topology: TopologySpec) -> "Network":
+        """The network of a topology; routes are found when they are first asked for."""
+        graph = build(topology)
+        for number, (_, _, link) in enumerate(graph.edges(data=True)):
+            link["number"] = number
+            link["cost"] = round(link["latency_s"] / _TICK_S) * _HOPS + 1
+        links = [link for _, _, link in graph.edges(data=True)]
+        capped = [name for name, part in graph.nodes(data=True) if part["through_bytes_per_s"]]
+        for number, name in enumerate(capped, start=len(links)):
+            graph.nodes[name]["through"] = number
+        through = [graph.nodes[name]["through_bytes_per_s"] for name in capped]
+        devices = [name for name, kind in graph.nodes(data="kind") if kind == "device"]
+        box_of = tuple(graph.nodes[name]["box"] for name in devices)
+        return cls(
+            name=topology.name,
+            device_names=tuple(devices),
+            box_of=box_of,
+            link_names=(
+                *(f"{tail}>{head}" for tail, head in graph.edges),
+                *(f"through {name}" for name in capped),
+            ),
+            link_kinds=(*(link["kind"] for link in links), *("through" for _ in capped)),
+            capacity_bytes_per_s=np.array([link["bytes_per_s"] for link in links] + through),
+            link_latency_s=np.array([link["latency_s"] for link in links] + [0.0 for _ in capped]),
+            _graph=graph,
+            # Box plus place in it: a leaf of boxes and a leaf of one rail both spread evenly.
+            _spread=tuple(box + number - box_of.index(box) for number, box in enumerate(box_of)),
+        )
+
+    @property
+    def devices(self) -> int:
+        """How many there are."""
+        return len(self.device_names)
+
+    @property
+    def links(self) -> int:
+        """How many there are, capped parts included."""
+        return len(self.link_names)
+
+    @property
+    def vertex_names(self) -> tuple[str, ...]:
+        """Every part of the machine, in the declared order."""
+        return tuple(self._graph.nodes)
+
+    def route(self, source: int, target: int) -> Route:
+        """The links from one device to another, in order; none from a device to itself."""
+        known = self._routes.get((source, target))
+        if known is None:
+            known = self._routes[source, target] = tuple(self._walk(source, target))
+        return known
+
+    def latency_s(self, source: int, target: int) -> float:
+        """The latencies of the route's links, added up."""
+        return math.fsum(self.link_latency_s[link] for link in self.route(source, target))
+
+    def links_of_vertex(self, name: str) -> tuple[Route, Route]:
+        """The links into a part and those out of it."""
+        into = self._graph.in_edges(name, data="number")
+        out_of = self._graph.out_edges(name, data="number")
+        return tuple(link for *_, link in into), tuple(link for *_, link in out_of)
+
+    def through_link(self, name: str) -> int | None:
+        """The number under which a part's own cap counts as a link."""
+        number: int | None = self._graph.nodes[name].get("through")
+        return number
+
+    def link(self, tail: str, head: str) -> int:
+        """The direction of a link that leads from one part to its neighbour."""
+        number: int = self._graph.edges[tail, head]["number"]
+        return number
+
+    def reducing_switch(self, devices: tuple[int, ...]) -> str | None:
+        """The first part that reduces and on which all these devices hang directly."""
+        neighbours = [self._graph.succ[self.device_names[device]] for device in devices]
+        for name in neighbours[0]:
+            if self._graph.nodes[name]["reduces"] and all(name in others for others in neighbours):
+                return str(name)
+        return None
+
+    def _walk(self, source: int, target: int) -> list[int]:
+        here, end = self.device_names[source], self.device_names[target]
+        links: list[int] = []
+        while here != end:
+            following = self._next(here, target)
+            links.append(self._graph.adj[here][following]["number"])
+            through = self._graph.nodes[following].get("through")
+            if through is not None and following != end:
+                links.append(through)
+            here = following
+        return links
+
+    def _next(self, here: str, target: int) -> str:
+        known = self._hops.get((here, target))
+        if known is None:
+            known = self._hops[here, target] = self._find_next(here, target)
+        return known
+
+    def _find_next(self, here: str, target: int) -> str:
+        cost_from = self._cost_to(target)
+        if here not in cost_from:
+            raise ScenarioError(
+                f"topology {self.name}: no way from {here} to {self.device_names[target]}; "
+                "join their groups under 'links'"
+            )
+        nearer = [
+            (link["bytes_per_s"], name)
+            for name, link in self._graph.adj[here].items()
+            if name in cost_from and link["cost"] + cost_from[name] == cost_from[here]
+        ]
+        fastest = max(speed for speed, _ in nearer)
+        equals = [name for speed, name in nearer if speed == fastest]
+        return str(equals[self._spread[target] % len(equals)])
+
+    def _cost_to(self, target: int) -> dict[str, int]:
+        known = self._distances.get(target)
+        if known is None:
+            # Both directions of a link cost the same, so there and back do too.
+            end = self.device_names[target]
+            known = nx.single_source_dijkstra_path_length(self._graph, end, weight="cost")
+            self._distances[target] = known
+        return known

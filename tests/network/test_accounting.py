@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+from sim.network.accounting import add_alone, add_interval, add_rest
+from sim.network.loads import Loads, mask_of
+from sim.record.recorder import LinkUsage
+
+CAPACITY = np.array([10.0, 20.0, 40.0])
+
+
+def loads(links: list[int], bytes_: ArrayLike) -> Loads:
+    return Loads(
+        np.array(links, dtype=np.int64), np.array(bytes_), np.ones(len(links)), 0.5, mask_of(links)
+    )
+
+
+def test_an_undisturbed_transfer_fills_its_slowest_link_for_its_drain() -> None:
+    usage = LinkUsage.of(3)
+
+    add_alone(usage, loads([0, 1, 2], [10.0, 50.0, 0.0]), CAPACITY)
+
+    # 2.5 s at 4 and 20 B/s; the latency occupies nothing.
+    assert usage.bytes.tolist() == [10.0, 50.0, 0.0]
+    assert usage.busy_s.tolist() == [2.5, 2.5, 0.0]
+    assert usage.full_s.tolist() == [0.0, 2.5, 0.0]
+    assert usage.contended_s.tolist() == [0.0, 0.0, 0.0]
+    assert usage.peak_bytes_per_s.tolist() == [4.0, 20.0, 0.0]
+
+
+def test_a_batch_of_transfers_counts_as_one_after_the_other() -> None:
+    together, apart = LinkUsage.of(3), LinkUsage.of(3)
+    batch = loads([0, 2], np.arange(12.0).reshape(2, 3, 2)).at_efficiency(0.5, CAPACITY)
+
+    add_alone(together, batch, CAPACITY)
+    for index in np.ndindex(2, 3):
+        add_alone(apart, batch.at(index), CAPACITY)
+
+    for name in ("bytes", "busy_s", "full_s", "contended_s", "peak_bytes_per_s"):
+        assert getattr(together, name) == pytest.approx(getattr(apart, name))
+
+
+def test_a_transfer_made_several_times_counts_as_often() -> None:
+    at_once, one_by_one = LinkUsage.of(3), LinkUsage.of(3)
+    what = loads([0, 1, 2], [10.0, 50.0, 0.0])
+
+    add_alone(at_once, what, CAPACITY, times=3)
+    for _ in range(3):
+        add_alone(one_by_one, what, CAPACITY)
+
+    for name in ("bytes", "busy_s", "full_s", "contended_s", "peak_bytes_per_s"):
+        assert getattr(at_once, name).tolist() == getattr(one_by_one, name).tolist()
+
+
+def test_a_transfer_at_half_efficiency_fills_no_link() -> None:
+    usage = LinkUsage.of(3)
+
+    add_alone(usage, loads([0], [10.0]).at_efficiency(0.5, CAPACITY), CAPACITY)
+
+    assert (usage.busy_s[0], usage.full_s[0], usage.peak_bytes_per_s[0]) == (2.0, 0.0, 5.0)
+
+
+def test_no_bytes_leave_no_trace() -> None:
+    usage = LinkUsage.of(3)
+
+    add_alone(usage, loads([0, 1], [0.0, 0.0]), CAPACITY)
+    add_alone(usage, loads([], []), CAPACITY)
+
+    assert usage.bytes.sum() == usage.busy_s.sum() == usage.full_s.sum() == 0.0
+
+
+def test_an_interval_is_contended_where_two_have_bytes() -> None:
+    usage = LinkUsage.of(3)
+    moving = [(loads([0, 1], [10.0, 20.0]), 0.5), (loads([1, 2], [10.0, 0.0]), 1.0)]
+
+    add_interval(usage, moving, 2.0, CAPACITY)
+
+    assert usage.bytes.tolist() == [10.0, 40.0, 0.0]
+    assert usage.busy_s.tolist() == [2.0, 2.0, 0.0]
+    assert usage.full_s.tolist() == [0.0, 2.0, 0.0]
+    assert usage.contended_s.tolist() == [0.0, 2.0, 0.0]
+    assert usage.peak_bytes_per_s.tolist() == [5.0, 20.0, 0.0]
+
+
+def test_what_rounding_left_is_moved_in_no_time() -> None:
+    usage = LinkUsage.of(3)
+
+    add_rest(usage, loads([0], [10.0]), 1e-9)
+
+    assert usage.bytes[0] == pytest.approx(1e-8)
+    assert usage.busy_s[0] == 0.0

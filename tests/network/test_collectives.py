@@ -1,0 +1,248 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.errors import ScenarioError
+from sim.network.collectives import (
+    Algorithm,
+    Pattern,
+    all_gather,
+    all_reduce,
+    p2p,
+    reduce_scatter,
+)
+from sim.network.routes import Network
+
+from .clusters import networks, rails, sockets, star
+from .conservation import imbalance, on_links
+
+STAR = Network.of(star(4))
+
+
+def test_a_ring_all_reduce_moves_every_part_of_the_buffer_almost_twice_round() -> None:
+    loads = all_reduce(STAR, [[0, 1, 2, 3]], "ring").loads(100.0)
+
+    # 2 * 3 / 4 of 100 bytes on each of 8 directions; 6 rounds of two hops of 1/8 s; 100 B/s.
+    assert loads.bytes.tolist() == [150.0] * 8
+    assert loads.latency_s == 1.5
+    assert loads.alone_s(STAR.capacity_bytes_per_s) == 3.0
+
+
+@pytest.mark.parametrize("collective", [all_gather, reduce_scatter])
+def test_a_gather_or_scatter_is_half_an_all_reduce(collective: object) -> None:
+    assert callable(collective)
+    loads = collective(STAR, [[0, 1, 2, 3]]).loads(100.0)
+
+    assert loads.bytes.tolist() == [75.0] * 8
+    assert loads.latency_s == 0.75
+
+
+def test_a_switch_that_sums_gets_each_buffer_once_and_gives_the_sum_back_once() -> None:
+    network = Network.of(star(4, reduces=True))
+
+    loads = all_reduce(network, [[0, 1, 2, 3]], "in-switch").loads(100.0)
+
+    assert loads.bytes.tolist() == [100.0] * 8
+    assert loads.latency_s == 0.25
+    assert loads.alone_s(network.capacity_bytes_per_s) == 1.25
+
+
+@pytest.mark.parametrize("devices", [2, 3, 8])
+def test_what_a_device_sends_to_a_summing_switch_does_not_grow_with_the_group(devices: int) -> None:
+    network = Network.of(star(devices, reduces=True))
+
+    loads = all_reduce(network, [range(devices)], "in-switch").loads(100.0)
+
+    assert loads.bytes.tolist() == [100.0] * 2 * devices
+
+
+def test_all_that_goes_up_counts_against_the_cap_of_a_summing_switch() -> None:
+    network = Network.of(star(4, reduces=True, through=200.0))
+
+    loads = all_reduce(network, [[0, 1, 2]], "auto").loads(100.0)
+
+    assert on_links(network, loads)["through box0/switch0"] == 300.0
+
+
+def test_auto_sums_in_the_switch_where_all_devices_hang_on_one() -> None:
+    network = Network.of(rails(2, 4))
+
+    inside = all_reduce(network, [[4, 5, 6, 7]], "auto").loads(100.0)
+    across = all_reduce(network, [[0, 4]], "auto").loads(100.0)
+
+    assert set(on_links(network, inside).values()) == {100.0}
+    assert len(inside.links) == 8
+    assert not any("nvswitch" in name for name in on_links(network, across))
+
+
+def test_summing_in_a_switch_that_cannot_is_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"box0/gpus0, box0/gpus1 do not all hang on one"):
+        all_reduce(STAR, [[0, 1]], "in-switch")
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "ring", "in-switch"])
+def test_a_group_of_one_moves_nothing(algorithm: Algorithm) -> None:
+    pattern = all_reduce(STAR, [[2]], algorithm)
+
+    assert pattern.used_links == frozenset()
+    assert pattern.loads(100.0).alone_s(STAR.capacity_bytes_per_s) == 0.0
+
+
+def test_several_groups_are_one_pattern_with_the_largest_latency() -> None:
+    three = all_reduce(STAR, [[0, 1, 2]], "ring")
+    one = all_reduce(STAR, [[3]], "ring")
+
+    both = all_reduce(STAR, [[0, 1, 2], [3]], "ring")
+
+    assert both.latency_s == three.latency_s > one.latency_s
+    assert both.loads([30.0, 50.0]).bytes.tolist() == three.loads(30.0).bytes.tolist()
+
+
+def test_groups_that_share_links_add_up_there() -> None:
+    network = Network.of(sockets())
+    groups = [[0, 2], [1, 3]]
+
+    loads = all_reduce(network, groups, "ring").loads([10.0, 100.0])
+
+    # Each ring of two carries its whole buffer over the link between the sockets, both ways.
+    carried = on_links(network, loads)
+    assert carried["box0/cpus0>box0/cpus1"] == carried["box0/cpus1>box0/cpus0"] == 110.0
+    assert loads.streams[loads.links.tolist().index(network.link("box0/cpus0", "box0/cpus1"))] == 2
+
+
+def test_rings_over_several_boxes_use_every_network_card_alike() -> None:
+    network = Network.of(rails(4, 4))
+
+    loads = all_reduce(network, [range(16)], "ring").loads(160.0)
+
+    rail = [carried for name, carried in on_links(network, loads).items() if "leaves" in name]
+    # Four rings of a quarter each: 2 * 15 / 16 * 160 / 4 bytes over each card in each direction.
+    assert rail == [75.0] * 32
+
+
+def test_rings_over_several_boxes_leave_and_enter_on_one_rail() -> None:
+    network = Network.of(rails(4, 4))
+
+    loads = all_reduce(network, [range(16)], "ring").loads(160.0)
+
+    # In each of four boxes each of four rings makes three hops of 75 bytes, and no change of rail.
+    carried = on_links(network, loads).items()
+    assert sum(load for name, load in carried if ">" in name and "nvswitch0>" in name) == 48 * 75.0
+
+
+def test_a_send_puts_its_bytes_on_its_route() -> None:
+    network = Network.of(rails(2, 4))
+
+    loads = p2p(network, 0, 7).loads(60.0)
+
+    assert loads.links.tolist() == sorted(network.route(0, 7))
+    assert loads.bytes.tolist() == [60.0] * 6
+    assert loads.latency_s == 6.0
+
+
+def ring_by_hand(network: Network, ring: list[int], parts: list[list[float]]) -> Counter[str]:
+    """Sum parts[device][part] round by round in place; the parts carried by each link."""
+    devices, carried = len(ring), Counter[str]()
+    for step in range(2 * (devices - 1)):
+        sent = [(place, (place - step) % devices) for place in range(devices)]
+        values = [parts[place][part] for place, part in sent]
+        for (place, part), value in zip(sent, values, strict=True):
+            following = (place + 1) % devices
+            is_summing = step < devices - 1
+            parts[following][part] = value + parts[following][part] * is_summing
+            for link in network.route(ring[place], ring[following]):
+                carried[network.link_names[link]] += 1
+    return carried
+
+
+@pytest.mark.parametrize("devices", [2, 3, 8])
+def test_a_ring_played_part_by_part_sums_and_loads_links_as_planned(devices: int) -> None:
+    network = Network.of(star(devices))
+    parts = [[float(place + 10 * part) for part in range(devices)] for place in range(devices)]
+    sums = [sum(column) for column in zip(*parts, strict=True)]
+
+    carried = ring_by_hand(network, list(range(devices)), parts)
+
+    planned = all_reduce(network, [range(devices)], "ring").loads(float(devices))
+    assert parts == [sums] * devices
+    assert on_links(network, planned) == pytest.approx(dict(carried))
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> tuple[Network, list[list[int]]]:
+    network = draw(networks)
+    devices = draw(st.permutations(range(network.devices)))
+    cuts = sorted(draw(st.sets(st.integers(1, network.devices), max_size=3)) | {network.devices})
+    return network, [
+        devices[start:end] for start, end in zip([0, *cuts], cuts, strict=False) if end > start
+    ]
+
+
+@settings(max_examples=60)
+@given(grouped(), st.integers(0, 2**32), st.booleans())
+def test_bytes_in_are_bytes_out_at_every_part(
+    case: tuple[Network, list[list[int]]], seed: int, is_all_reduce: bool
+) -> None:
+    network, groups = case
+    pattern = all_reduce(network, groups, "auto") if is_all_reduce else all_gather(network, groups)
+
+    loads = pattern.loads(np.random.default_rng(seed).random(len(groups)))
+
+    # In a ring, and below a summing switch, every device receives as much as it sends.
+    assert list(imbalance(network, loads).values()) == pytest.approx(
+        [0.0] * len(network.vertex_names), abs=1e-12
+    )
+
+
+@settings(max_examples=40)
+@given(grouped(), st.integers(0, 2**32))
+def test_a_capped_part_lets_through_all_that_goes_into_it(
+    case: tuple[Network, list[list[int]]], seed: int
+) -> None:
+    network, groups = case
+
+    loads = all_reduce(network, groups, "auto").loads(
+        np.random.default_rng(seed).random(len(groups))
+    )
+
+    carried = Counter(on_links(network, loads))
+    for name in network.vertex_names:
+        if network.through_link(name) is not None:
+            into, _ = network.links_of_vertex(name)
+            expected = sum(carried[network.link_names[link]] for link in into)
+            assert carried[f"through {name}"] == pytest.approx(expected)
+
+
+@settings(max_examples=40)
+@given(networks, st.data())
+def test_a_send_leaves_its_source_and_arrives_at_its_target(
+    network: Network, data: st.DataObject
+) -> None:
+    devices = st.integers(0, network.devices - 1)
+    source, target = data.draw(devices), data.draw(devices)
+
+    surplus = imbalance(network, p2p(network, source, target).loads(5.0))
+
+    expected = dict.fromkeys(network.vertex_names, 0.0)
+    expected[network.device_names[source]] -= 5.0
+    expected[network.device_names[target]] += 5.0
+    assert surplus == pytest.approx(expected)
+
+
+@settings(max_examples=40)
+@given(grouped(), st.integers(0, 2**32))
+def test_a_layer_is_priced_to_the_bit_as_in_a_batch(
+    case: tuple[Network, list[list[int]]], seed: int
+) -> None:
+    network, groups = case
+    pattern: Pattern = all_reduce(network, groups, "auto")
+    bytes_ = np.random.default_rng(seed).random((5, len(groups)))
+
+    together = pattern.loads(bytes_).bytes
+
+    assert all(
+        (pattern.loads(row).bytes == of).all() for row, of in zip(bytes_, together, strict=True)
+    )
