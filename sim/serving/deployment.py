@@ -1,0 +1,137 @@
+"""A scenario made ready to run: every replica on its devices, with its memory and its prices.
+
+Whatever cannot be run is refused here, before any process starts: too few devices, parallelism
+that does not divide, a model that does not fit, devices that cannot reach one another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.errors import ScenarioError
+from sim.experts.law import RoutingLaw, routing_law
+from sim.experts.placement import group_of
+from sim.experts.popularity import weights
+from sim.experts.routing import Choice
+from sim.network.routes import Network
+from sim.physics.memory import Footprint, footprint
+from sim.serving.layout import ReplicaLayout, replica_layouts
+from sim.serving.step_pricing import StepPricer
+from sim.spec.scenario import Scenario
+from sim.units import readable
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedReplica:
+    """One replica, ready to serve."""
+
+    layout: ReplicaLayout
+    footprint: Footprint
+    """Of each of its devices."""
+    law: RoutingLaw | None
+    """How its tokens choose experts; None for a dense model."""
+    pricer: StepPricer
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedScenario:
+    """All that a run needs, and nothing that has a clock."""
+
+    scenario: Scenario
+    network: Network
+    replicas: tuple[DeployedReplica, ...]
+
+
+def deploy(scenario: Scenario) -> DeployedScenario:
+    """Lay out, check and price a scenario; ScenarioError says what would do."""
+    network = Network.of(scenario.topology)
+    laws: dict[tuple[int, ...], RoutingLaw] = {}
+    replicas = []
+    for number, layout in enumerate(replica_layouts(scenario)):
+        _check_arithmetic(scenario, layout)
+        _check_reach(network, layout)
+        _check_boxes(scenario, layout, network)
+        law = _law(scenario, layout, network, laws)
+        pricer = StepPricer(scenario, layout, network, law, number)
+        replicas.append(DeployedReplica(layout, _footprint(scenario, layout), law, pricer))
+    return DeployedScenario(scenario, network, tuple(replicas))
+
+
+def _footprint(scenario: Scenario, layout: ReplicaLayout) -> Footprint:
+    found = footprint(
+        scenario.model,
+        scenario.deployment.precision,
+        layout.device,
+        scenario.engine,
+        tp=layout.tp,
+        ep=layout.ep,
+        expert_tp=layout.expert_tp,
+        shared_tp=layout.shared_tp,
+    )
+    if found.kv_blocks > 0:
+        return found
+    raise ScenarioError(
+        f"deployment: {scenario.model.name} does not fit: each {layout.device.name} has "
+        f"{readable(found.usable_bytes, 'B')} to use (engine.memory_share) for "
+        f"{readable(found.weights_bytes, 'B')} of weights, "
+        f"{readable(found.activation_bytes, 'B')} of activations and at least one block of "
+        f"{readable(found.kv_bytes_per_token * found.kv_block_tokens, 'B')} of keys and values; "
+        "use more devices a replica, smaller 'precision', or fewer 'max_step_tokens'"
+    )
+
+
+def _check_arithmetic(scenario: Scenario, layout: ReplicaLayout) -> None:
+    precision = scenario.deployment.precision
+    for name in ("weights", "kv", "activations"):
+        try:
+            layout.device.arithmetic(getattr(precision, name))
+        except ValueError as problem:
+            known = ", ".join(layout.device.peak_flop_per_s)
+            raise ScenarioError(
+                f"deployment.precision.{name}: {problem}; its types are {known}"
+            ) from problem
+
+
+def _check_reach(network: Network, layout: ReplicaLayout) -> None:
+    """Ask for every route once, so that what is unreachable is found before the run."""
+    for source in layout.devices:
+        for target in layout.devices:
+            network.route(source, target)
+
+
+def _check_boxes(scenario: Scenario, layout: ReplicaLayout, network: Network) -> None:
+    """Per-node dispatch sends a token into the box of its expert, so that has to be in one."""
+    dispatches = scenario.model.experts is not None and layout.moe_entry == "scatter"
+    if not dispatches or scenario.experts.dispatch != "per-node":
+        return
+    for group in layout.expert_groups:
+        if len({network.box_of[device] for device in group}) > 1:
+            names = ", ".join(network.device_names[device] for device in group)
+            raise ScenarioError(
+                f"experts.dispatch: 'per-node' needs each expert in one box, but expert_tp = "
+                f"{layout.expert_tp} spreads one over {names}; write 'per-device', a smaller "
+                "expert_tp, or list 'devices' box by box"
+            )
+
+
+def _law(
+    scenario: Scenario,
+    layout: ReplicaLayout,
+    network: Network,
+    known: dict[tuple[int, ...], RoutingLaw],
+) -> RoutingLaw | None:
+    """Replicas of one shape share their law: it takes a while to estimate."""
+    model, routed = scenario.model, scenario.model.experts
+    if routed is None:
+        return None
+    boxes = [network.box_of[group[0]] for group in layout.expert_groups]
+    numbers: Mapping[int, int] = {box: number for number, box in enumerate(dict.fromkeys(boxes))}
+    box_of_group = np.array([numbers[box] for box in boxes])
+    key = tuple(box_of_group.tolist())
+    if key not in known:
+        layers, count = len(model.expert_layers), routed.experts
+        popularity = weights(scenario.experts.popularity, layers, count, scenario.seed)
+        groups = group_of(scenario.experts.placement, layers, count, layout.ep, scenario.seed)
+        known[key] = routing_law(popularity, Choice.of(routed), groups, box_of_group, scenario.seed)
+    return known[key]

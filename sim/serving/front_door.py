@@ -1,0 +1,39 @@
+"""Where requests enter: each is sent to a replica, and the end of the run is noticed."""
+
+from collections.abc import Sequence
+
+import simpy
+
+from sim.serving.replica import Replica
+from sim.serving.router import Policy
+from sim.serving.sequence import ServedSequence
+from sim.workload.requests import Request
+
+
+class FrontDoor:
+    """Routes requests and counts those that ended; `closed` happens with the last one."""
+
+    def __init__(
+        self, env: simpy.Environment, replicas: Sequence[Replica], policy: Policy, last: int
+    ) -> None:
+        self.closed = env.event()
+        self._env = env
+        self._replicas = replicas
+        self._policy = policy
+        self.submitted = 0
+        self._still_to_end = last
+
+    def submit(self, request: Request) -> simpy.Event:
+        """Send a request to a replica; the event is its end, however it ends."""
+        answered = self._env.event()
+        answered.callbacks.append(self._count)
+        snapshots = [replica.snapshot for replica in self._replicas]
+        replica = self._replicas[self._policy(self.submitted, snapshots)]
+        self.submitted += 1
+        replica.submit(ServedSequence(request, self._env.now, answered))
+        return answered
+
+    def _count(self, _: simpy.Event) -> None:
+        self._still_to_end -= 1
+        if self._still_to_end == 0:
+            self.closed.succeed()

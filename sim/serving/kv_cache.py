@@ -1,0 +1,70 @@
+"""The KV cache of one rank: how many blocks are free, and when growing sequences need one more.
+
+Every decoding sequence grows by one token a step, so the steps in which it needs a new block
+are known from one number: its length modulo the block, at step 0. A ring counts the sequences
+by that number, and the blocks that a step needs are one entry of it, however many sequences
+run.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class KvCache:
+    """Blocks of tokens. A sequence holds all the blocks of its prompt from its admission on."""
+
+    capacity_blocks: int
+    block_tokens: int
+    free_blocks: int = field(init=False)
+    _growing: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start empty."""
+        self.free_blocks = self.capacity_blocks
+        self._growing = [0] * self.block_tokens
+
+    @property
+    def used_blocks(self) -> int:
+        """Blocks that some sequence holds."""
+        return self.capacity_blocks - self.free_blocks
+
+    def blocks(self, tokens: int) -> int:
+        """The blocks that so many tokens of one sequence take."""
+        return -(-tokens // self.block_tokens)
+
+    def fits_ever(self, tokens: int) -> bool:
+        """Whether one sequence of this length fits into the empty cache."""
+        return self.blocks(tokens) <= self.capacity_blocks
+
+    def try_hold(self, tokens: int) -> bool:
+        """Take the blocks of a new sequence, all of them or none."""
+        needed = self.blocks(tokens)
+        if needed > self.free_blocks:
+            return False
+        self.free_blocks -= needed
+        return True
+
+    def release(self, tokens: int) -> None:
+        """Give back the blocks of a sequence of this length."""
+        self.free_blocks += self.blocks(tokens)
+
+    def start_growing(self, offset: int) -> None:
+        """A sequence begins to decode; its length after step j will be `offset + j`."""
+        self._growing[offset % self.block_tokens] += 1
+
+    def stop_growing(self, offset: int) -> None:
+        """A sequence that decoded is finished or preempted."""
+        self._growing[offset % self.block_tokens] -= 1
+
+    def blocks_needed(self, step: int) -> int:
+        """How many decoding sequences have their last block full before this step."""
+        return self._growing[(1 - step) % self.block_tokens]
+
+    def needs_block(self, offset: int, step: int) -> bool:
+        """Whether the sequence with this offset is one of them."""
+        return (offset + step - 1) % self.block_tokens == 0
+
+    def grow(self, step: int) -> None:
+        """Take the blocks that this step needs; there must be room."""
+        self.free_blocks -= self.blocks_needed(step)
+        assert self.free_blocks >= 0

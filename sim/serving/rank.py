@@ -1,0 +1,209 @@
+"""One attention rank: its queue, its running sequences, and what it puts into each step.
+
+Continuous batching with chunked prefill: first every decoding sequence, then prompts in order
+of admission, then new ones while tokens, places and cache blocks last. When decoding sequences
+outgrow the cache, the latest admitted are preempted and computed anew later.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sim.physics.sums import StepSums, prefill, total
+from sim.serving.decode_batch import DecodeBatch
+from sim.serving.kv_cache import KvCache
+from sim.serving.sequence import ServedSequence
+
+
+@dataclass(frozen=True, slots=True)
+class RankLimits:
+    """What the engine allows each rank."""
+
+    max_sequences: int
+    max_step_tokens: int
+    window_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """What one rank's part of a step brought forth."""
+
+    sequences: int
+    """All that took part."""
+    decoded: int
+    """Sequences that decoded, and produced a token one step after their last."""
+    first_tokens: list[ServedSequence]
+    """Sequences whose prompt was completed."""
+    ended: list[ServedSequence]
+
+
+@dataclass(slots=True)
+class Rank:
+    """The schedule of one rank, without a clock: the replica says when steps begin and end."""
+
+    number: int
+    limits: RankLimits
+    cache: KvCache
+    decoding: DecodeBatch = field(init=False)
+    waiting: deque[ServedSequence] = field(default_factory=deque)
+    waiting_tokens: int = 0
+    _admitted: dict[ServedSequence, None] = field(default_factory=dict)
+    _prefilling: deque[ServedSequence] = field(default_factory=deque)
+    _chunks: list[tuple[ServedSequence, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start empty."""
+        self.decoding = DecodeBatch(self.limits.window_tokens)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.waiting and not self._admitted
+
+    @property
+    def unfinished(self) -> int:
+        """Sequences that wait or run."""
+        return len(self.waiting) + len(self._admitted)
+
+    @property
+    def load_tokens(self) -> int:
+        """Tokens that it holds or has still to take in: what the rank policy compares."""
+        in_prefill = sum(sequence.prefill_tokens for sequence in self._prefilling)
+        return self.decoding.kv_tokens + in_prefill + self.waiting_tokens
+
+    @property
+    def in_flight(self) -> Iterator[ServedSequence]:
+        """Everything that has not ended."""
+        yield from self._admitted
+        yield from self.waiting
+
+    def enqueue(self, sequence: ServedSequence) -> None:
+        """Let a new sequence wait; it must fit into the empty cache."""
+        sequence.prefill_tokens = sequence.request.prompt_tokens
+        self.waiting.append(sequence)
+        self.waiting_tokens += sequence.prefill_tokens
+
+    def schedule(self, step: int, now_s: float) -> tuple[StepSums, list[ServedSequence]]:
+        """Choose this rank's part of a step; also the sequences that had to be given up."""
+        failed = self._make_room(step, now_s)
+        self.cache.grow(step)
+        self._chunks = []
+        tokens_left = self.limits.max_step_tokens - self.decoding.sequences
+        for sequence in self._prefilling:
+            tokens_left -= self._take_chunk(sequence, tokens_left)
+        self._admit(tokens_left, now_s)
+        return self._sums(), failed
+
+    def finish_step(self, step: int) -> StepOutcome:
+        """Apply the end of a step: tokens produced, prompts done, sequences ended."""
+        decoded = self.decoding.sequences
+        ended = self.decoding.advance(step)
+        for sequence in ended:
+            self.cache.stop_growing(sequence.offset)
+        first_tokens = [
+            sequence for sequence, tokens in self._chunks if self._prefill(sequence, tokens)
+        ]
+        for sequence in first_tokens:
+            self._prefilling.remove(sequence)
+            if not self._start_decoding(sequence, step):
+                ended.append(sequence)
+        for sequence in ended:
+            self._leave(sequence, step)
+        return StepOutcome(decoded + len(self._chunks), decoded, first_tokens, ended)
+
+    def _make_room(self, step: int, now_s: float) -> list[ServedSequence]:
+        """Preempt, latest first, until this step's blocks are free; give up one that is alone.
+
+        What this leaves is less than the last victim needs to come back, so that none does so in
+        the step that preempted it.
+        """
+        while self.cache.blocks_needed(step) > self.cache.free_blocks:
+            victim = next(reversed(self._admitted))
+            is_alone = len(self._admitted) == 1
+            self._evict(victim, step - 1, now_s)
+            if is_alone:
+                return [victim]
+            self._requeue(victim)
+        return []
+
+    def _evict(self, sequence: ServedSequence, last_step: int, now_s: float) -> None:
+        """Stop a sequence between two steps, and note what it has produced."""
+        if sequence.is_decoding:
+            sequence.last_token_s = now_s  # it decoded in the step that ended just now
+            self.decoding.remove(sequence, last_step)
+            self.cache.stop_growing(sequence.offset)
+        else:
+            self._prefilling.remove(sequence)
+        self._leave(sequence, last_step)
+        sequence.produced_tokens = sequence.produced_after(last_step)
+        sequence.finish_step = None
+
+    def _requeue(self, sequence: ServedSequence) -> None:
+        """Put a preempted sequence at the head of the queue, to be computed anew."""
+        sequence.preemptions += 1
+        sequence.prefilled_tokens = 0
+        sequence.prefill_tokens = sequence.request.prompt_tokens + sequence.produced_tokens
+        self.waiting.appendleft(sequence)
+        self.waiting_tokens += sequence.prefill_tokens
+
+    def _leave(self, sequence: ServedSequence, step: int) -> None:
+        held = max(sequence.prefill_tokens, sequence.length_after(step))
+        self.cache.release(held)
+        del self._admitted[sequence]
+
+    def _admit(self, tokens_left: int, now_s: float) -> None:
+        """Start waiting sequences, first come first served, until the first that finds no room."""
+        while self.waiting and tokens_left > 0 and len(self._admitted) < self.limits.max_sequences:
+            sequence = self.waiting[0]
+            if not self.cache.try_hold(sequence.prefill_tokens):
+                return
+            self.waiting.popleft()
+            self.waiting_tokens -= sequence.prefill_tokens
+            self._admitted[sequence] = None
+            self._prefilling.append(sequence)
+            if sequence.first_scheduled_s is None:
+                sequence.first_scheduled_s = now_s
+            tokens_left -= self._take_chunk(sequence, tokens_left)
+
+    def _take_chunk(self, sequence: ServedSequence, tokens_left: int) -> int:
+        tokens = min(sequence.left_to_prefill, tokens_left)
+        if tokens > 0:
+            self._chunks.append((sequence, tokens))
+        return tokens
+
+    def _prefill(self, sequence: ServedSequence, tokens: int) -> bool:
+        """Note a computed chunk; whether the prompt is done with it."""
+        sequence.prefilled_tokens += tokens
+        return sequence.left_to_prefill == 0
+
+    def _start_decoding(self, sequence: ServedSequence, step: int) -> bool:
+        """Count the token that the prompt's end produces; whether more are to come."""
+        sequence.produced_tokens += 1
+        left = sequence.request.output_tokens - sequence.produced_tokens
+        if left == 0:
+            return False
+        sequence.offset = sequence.prefill_tokens - step
+        sequence.first_decode_step = step + 1
+        sequence.finish_step = step + left
+        self.decoding.add(sequence, step)
+        self.cache.start_growing(sequence.offset)
+        return True
+
+    def _sums(self) -> StepSums:
+        window, batch = self.limits.window_tokens, self.decoding
+        decoding = StepSums(
+            decode_tokens=batch.sequences,
+            decode_kv_tokens=batch.next_kv_tokens,
+            decode_window_kv_tokens=batch.next_window_kv_tokens,
+            sampled_tokens=batch.sequences,
+        )
+        chunks = [
+            prefill(
+                tokens,
+                sequence.prefilled_tokens,
+                window,
+                samples=tokens == sequence.left_to_prefill,
+            )
+            for sequence, tokens in self._chunks
+        ]
+        return total([decoding, *chunks]) if chunks else decoding

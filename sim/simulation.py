@@ -1,0 +1,235 @@
+"""One run, from a scenario to its records: starts every process and checks the laws.
+
+The only module that knows all the others.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import simpy
+
+from sim.errors import SimulationError
+from sim.network.fabric import Fabric
+from sim.network.instants import ENDS, sleep_until
+from sim.physics.energy import energy_j
+from sim.record.recorder import ExpertTokens, Recorder
+from sim.serving.clients import closed_loop_client, open_stream
+from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
+from sim.serving.front_door import FrontDoor
+from sim.serving.kv_cache import KvCache
+from sim.serving.players import Player, fused, phase_by_phase
+from sim.serving.rank import Rank, RankLimits
+from sim.serving.replica import Replica
+from sim.serving.replica_log import ReplicaLog
+from sim.serving.router import POLICIES
+from sim.spec.scenario import Scenario
+from sim.spec.workload import ClosedLoop
+from sim.workload.requests import Request, requests
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check(scenario: Scenario) -> DeployedScenario:
+    """Whether this can be run at all; ScenarioError says what would do."""
+    return deploy(scenario)
+
+
+def simulate(scenario: Scenario) -> "Run":
+    """Run a scenario to its end."""
+    deployed = check(scenario)
+    arriving = requests(scenario.workload, scenario.seed)
+    recorder = Recorder.of(deployed.network.links, deployed.network.devices)
+    env = simpy.Environment()
+    replicas = list(_replicas(env, deployed, recorder))
+    last = min(len(arriving), scenario.max_requests or len(arriving))
+    door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
+    for replica in replicas:
+        env.process(replica.run())
+    for client in _clients(env, scenario, arriving, door):
+        env.process(client)
+    _run_to_end(env, scenario, door)
+    for replica in replicas:
+        replica.stop()
+    recorder.elapsed_s = env.now
+    _check_conservation(recorder, door.submitted)
+    return Run(deployed, recorder)
+
+
+def _replicas(
+    env: simpy.Environment, deployed: DeployedScenario, recorder: Recorder
+) -> Iterator[Replica]:
+    fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
+    for number, one in enumerate(deployed.replicas):
+        log = _log(deployed, one, recorder)
+        ranks = [_rank(deployed.scenario, one, rank) for rank in range(one.layout.dp)]
+        yield Replica(env, ranks, one.pricer.plan, _player(env, fabric, deployed, number), log)
+
+
+def _player(
+    env: simpy.Environment, fabric: Fabric, deployed: DeployedScenario, number: int
+) -> Player:
+    """Steps are one event where that is exact: no other replica uses this one's links."""
+    own = deployed.replicas[number].pricer.used_links
+    others = [one for place, one in enumerate(deployed.replicas) if place != number]
+    shares = any(own & other.pricer.used_links for other in others)
+    if shares or deployed.scenario.fidelity == "layer":
+        return phase_by_phase(env, fabric)
+    return fused(env)
+
+
+def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
+    engine, window = scenario.engine, scenario.model.window
+    limits = RankLimits(
+        engine.max_sequences, engine.max_step_tokens, window.tokens if window else None
+    )
+    return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
+
+
+def _log(deployed: DeployedScenario, one: DeployedReplica, recorder: Recorder) -> ReplicaLog:
+    scenario, layout = deployed.scenario, one.layout
+    expert_tokens = None
+    if one.law is not None and scenario.experts.draws == "expert":
+        first = np.array([group[0] for group in layout.expert_groups])
+        expert_tokens = ExpertTokens.of(
+            layout.pool.name, layout.number, first[one.law.group_of], scenario.model.expert_layers
+        )
+        recorder.experts.append(expert_tokens)
+    return ReplicaLog(
+        recorder,
+        layout.pool.name,
+        layout.number,
+        np.array(layout.devices),
+        deployed.network.capacity_bytes_per_s,
+        expert_tokens,
+        keeps_steps=scenario.record.steps == "step",
+        keeps_transfers=scenario.record.transfers,
+    )
+
+
+def _clients(
+    env: simpy.Environment, scenario: Scenario, arriving: Sequence[Request], door: FrontDoor
+) -> Iterator[Any]:
+    arrivals = scenario.workload.arrivals
+    if not isinstance(arrivals, ClosedLoop):
+        yield open_stream(env, arriving, door.submit)
+        return
+    common = iter(arriving)
+    for _ in range(arrivals.concurrency):
+        yield closed_loop_client(env, common, arrivals.think_s, door.submit)
+
+
+def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> None:
+    end = door.closed
+    if scenario.until_s is not None:
+        end = end | sleep_until(env, scenario.until_s, ENDS)
+    try:
+        env.run(until=end)
+    except RuntimeError as stuck:
+        # SimPy's way to say that every process waits and none will wake another.
+        raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
+
+
+def _check_conservation(recorder: Recorder, submitted: int) -> None:
+    if len(recorder.requests) != submitted:
+        raise SimulationError(
+            f"{submitted} requests were submitted and {len(recorder.requests)} recorded"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run left behind; frames are made when they are first asked for."""
+
+    deployed: DeployedScenario
+    recorder: Recorder
+
+    @property
+    def scenario(self) -> Scenario:
+        """What was asked."""
+        return self.deployed.scenario
+
+    @cached_property
+    def requests(self) -> "pd.DataFrame":
+        """One row a request: its instants, tokens, latencies and how it ended."""
+        from sim.record.frames import requests_frame
+
+        return requests_frame(self.recorder.requests)
+
+    @cached_property
+    def steps(self) -> "pd.DataFrame":
+        """One row a step, with its seconds by kind of phase."""
+        from sim.record.frames import steps_frame
+
+        return steps_frame(self.recorder.steps)
+
+    @cached_property
+    def transfers(self) -> "pd.DataFrame":
+        """One row a transfer, where `record.transfers` asks for them."""
+        from sim.record.frames import transfers_frame
+
+        return transfers_frame(self.recorder.transfers)
+
+    @cached_property
+    def experts(self) -> "pd.DataFrame":
+        """One row an expert: its device and tokens, where draws count them."""
+        from sim.record.frames import experts_frame
+
+        return experts_frame(self.recorder.experts)
+
+    @cached_property
+    def links(self) -> "pd.DataFrame":
+        """One row a link: its bytes, and how long it was busy, full and contended."""
+        from sim.record.frames import links_frame
+
+        network, recorder = self.deployed.network, self.recorder
+        return links_frame(
+            network.link_names,
+            network.link_kinds,
+            network.capacity_bytes_per_s,
+            recorder.links,
+            recorder.elapsed_s,
+        )
+
+    @cached_property
+    def devices(self) -> "pd.DataFrame":
+        """One row a device: what its two lanes did, its work and its energy."""
+        from sim.record.frames import devices_frame
+
+        kinds, recorder = self.scenario.topology.devices, self.recorder
+        owners = {
+            device: one.layout for one in self.deployed.replicas for device in one.layout.devices
+        }
+        layouts = [owners.get(number) for number in range(len(kinds))]
+        busy_s = recorder.devices.compute_busy_s
+        return devices_frame(
+            self.deployed.network.device_names,
+            [None if layout is None else layout.pool.name for layout in layouts],
+            [None if layout is None else layout.number for layout in layouts],
+            recorder.devices,
+            np.array(
+                [
+                    energy_j(kind, recorder.elapsed_s, busy_s[number])
+                    for number, kind in enumerate(kinds)
+                ]
+            ),
+            recorder.elapsed_s,
+        )
+
+    def summary(self, *, detailed: bool = False) -> dict[str, Any]:
+        """The run in one flat dict, in the words of vLLM's `bench serve`."""
+        from sim.record.metrics import summary
+
+        return summary(
+            self.recorder,
+            self.requests,
+            self.links,
+            self.devices,
+            model_id=self.scenario.model.name,
+            workload=self.scenario.workload,
+            slo=self.scenario.slo,
+            detailed=detailed,
+        )

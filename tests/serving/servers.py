@@ -1,0 +1,80 @@
+"""A replica whose steps take as long as a function says: queueing theory on the real engine."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import simpy
+
+from sim.physics.sums import StepSums
+from sim.record.recorder import Recorder, RequestRow
+from sim.serving.clients import open_stream
+from sim.serving.front_door import FrontDoor
+from sim.serving.kv_cache import KvCache
+from sim.serving.players import fused
+from sim.serving.rank import Rank, RankLimits
+from sim.serving.replica import Replica
+from sim.serving.replica_log import ReplicaLog
+from sim.serving.router import POLICIES
+from sim.serving.step_plan import constant_plan
+from sim.workload.requests import Request
+
+StepSeconds = Callable[[StepSums], float]
+PLENTY = 10**9
+
+
+def replica(
+    env: simpy.Environment,
+    recorder: Recorder,
+    step_seconds: StepSeconds,
+    *,
+    number: int = 0,
+    ranks: int = 1,
+    max_sequences: int = 1,
+    max_step_tokens: int = PLENTY,
+    kv_blocks: int = PLENTY,
+    block_tokens: int = 1,
+) -> Replica:
+    """One device, no links."""
+    limits = RankLimits(max_sequences, max_step_tokens)
+    log = ReplicaLog(recorder, "main", number, np.array([number]), np.zeros(0))
+    return Replica(
+        env,
+        [Rank(rank, limits, KvCache(kv_blocks, block_tokens)) for rank in range(ranks)],
+        lambda step, sums: constant_plan(step_seconds(sums)),
+        fused(env),
+        log,
+    )
+
+
+def serve(
+    requests: Sequence[Request],
+    step_seconds: StepSeconds,
+    *,
+    replicas: int = 1,
+    router: str = "round-robin",
+    **limits: int,
+) -> Recorder:
+    """Everything that these requests leave behind, when all have ended."""
+    env = simpy.Environment()
+    recorder = Recorder.of(links=0, devices=replicas)
+    servers = [
+        replica(env, recorder, step_seconds, number=number, **limits) for number in range(replicas)
+    ]
+    door = FrontDoor(env, servers, POLICIES[router], len(requests))
+    for server in servers:
+        env.process(server.run())
+    env.process(open_stream(env, requests, door.submit))
+    env.run(until=door.closed)
+    recorder.elapsed_s = env.now
+    recorder.requests.sort(key=lambda row: row.request)
+    return recorder
+
+
+def rows(requests: Sequence[Request], step_seconds: StepSeconds, **limits: int) -> list[RequestRow]:
+    """The rows of these requests, in their order."""
+    return serve(requests, step_seconds, **limits).requests  # type: ignore[arg-type]
+
+
+def one_token(number: int, arrival_s: float) -> Request:
+    """A request that takes exactly one step."""
+    return Request(number, arrival_s, prompt_tokens=1, output_tokens=1)
