@@ -1,0 +1,1 @@
+"""From names and files to specs: the models, devices, engines and scenarios that come along."""

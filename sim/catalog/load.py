@@ -1,0 +1,169 @@
+"""Scenarios and their parts by name, by path or as mappings; the only way in from files."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from sim.catalog.entries import Entry, Origin, entry_of, inner, with_base
+from sim.catalog.files import Location
+from sim.catalog.names import Kind, folders, names, plain
+from sim.catalog.overrides import override
+from sim.catalog.problems import refuse
+from sim.errors import ScenarioError
+from sim.spec.base import FROM_FILE, Spec
+from sim.spec.device import DeviceSpec
+from sim.spec.model import ModelSpec
+from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.topology import TopologySpec
+from sim.spec.workload import Workload
+
+Reference = str | Path | Mapping[str, Any]
+"""A name of the catalog, a path, or the keys themselves."""
+
+_Spec = TypeVar("_Spec", bound=Spec)
+_TRACES = (".csv", ".csv.gz")
+
+
+def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenario:
+    """A scenario with all its names resolved; `overrides` are texts like 'seed=2'."""
+    entry = _entry("scenarios", reference)
+    mapping = copy.deepcopy(entry.mapping)
+    places = override(mapping, overrides)
+    settings = dict(zip(places, overrides, strict=True))
+    entry = replace(entry, mapping=mapping, settings=settings)
+    mapping["model"] = _part("models", ModelSpec, entry, ("model",))
+    mapping["topology"] = _topology_part(entry)
+    mapping["workload"] = _workload_part(entry)
+    engine = mapping.get("engine")
+    if isinstance(engine, Mapping):
+        profile = _part("engines", EngineProfile, entry, ("engine", "profile"))
+        mapping["engine"] = {**engine, "profile": profile}
+    return _made(Scenario, replace(entry, mapping=_without_nothing(mapping)))
+
+
+def load_model(reference: Reference) -> ModelSpec:
+    """A model."""
+    return _made(ModelSpec, _entry("models", reference))
+
+
+def load_device(reference: Reference) -> DeviceSpec:
+    """A device, also by one of its aliases."""
+    if isinstance(reference, str) and plain(reference) not in names("devices"):
+        for name in names("devices"):
+            found = _made(DeviceSpec, entry_of("devices", name, Path.cwd()))
+            if plain(reference) in found.aliases:
+                return found
+    return _made(DeviceSpec, _entry("devices", reference))
+
+
+def load_topology(reference: Reference) -> TopologySpec:
+    """A topology with its devices."""
+    return _topology(_entry("topologies", reference))
+
+
+def load_profile(reference: Reference) -> EngineProfile:
+    """An engine profile."""
+    return _made(EngineProfile, _entry("engines", reference))
+
+
+def load_workload(reference: Reference) -> Workload:
+    """A workload; of one with a trace, the trace's file is found but not read."""
+    return _workload(_entry("workloads", reference))
+
+
+def _entry(kind: Kind, reference: Reference) -> Entry:
+    if isinstance(reference, Mapping):
+        mapping = dict(reference)
+        origin = Origin(mapping, kind.removesuffix("s"), Path.cwd(), {})
+        return with_base(kind, Entry(mapping, (origin,), None))
+    return entry_of(kind, str(reference), Path.cwd())
+
+
+def _part(kind: Kind, spec: type[_Spec], outer: Entry, location: Location) -> _Spec | Any:
+    """What stands at this place, made into its spec; what cannot be one is left for the check."""
+    found = _referred(kind, outer, location)
+    return _made(spec, found) if isinstance(found, Entry) else found
+
+
+def _topology_part(outer: Entry) -> TopologySpec | Any:
+    found = _referred("topologies", outer, ("topology",))
+    return _topology(found) if isinstance(found, Entry) else found
+
+
+def _workload_part(outer: Entry) -> Workload | Any:
+    given = outer.mapping.get("workload")
+    if isinstance(given, str) and given.endswith(_TRACES):
+        return _workload(inner(outer, ("workload",), {"trace": given}))
+    found = _referred("workloads", outer, ("workload",))
+    return _workload(found) if isinstance(found, Entry) else found
+
+
+def _referred(kind: Kind, outer: Entry, location: Location) -> Entry | Any:
+    """The entry behind a name, a path or a mapping."""
+    value: Any = outer.mapping
+    for key in location:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping):
+        return with_base(kind, inner(outer, location, dict(value)))
+    if not isinstance(value, str):
+        return value
+    try:
+        return entry_of(kind, value, outer.origin(location).folder)
+    except ScenarioError as problem:
+        key = ".".join(map(str, location))
+        raise ScenarioError(f"{outer.where(location)}: {key}: {problem}") from None
+
+
+def _topology(entry: Entry) -> TopologySpec:
+    mapping = dict(entry.mapping)
+    groups = mapping.get("groups")
+    if isinstance(groups, Mapping):
+        mapping["groups"] = {
+            name: _group(entry, str(name), group) for name, group in groups.items()
+        }
+    return _made(TopologySpec, replace(entry, mapping=mapping))
+
+
+def _group(entry: Entry, name: str, group: Any) -> Any:
+    if not isinstance(group, Mapping) or group.get("device") is None:
+        return group
+    return {**group, "device": _part("devices", DeviceSpec, entry, ("groups", name, "device"))}
+
+
+def _workload(entry: Entry) -> Workload:
+    mapping = dict(entry.mapping)
+    trace = mapping.get("trace")
+    if isinstance(trace, str):
+        mapping["trace"] = str(_trace(entry, trace))
+    return _made(Workload, replace(entry, mapping=mapping))
+
+
+def _trace(entry: Entry, trace: str) -> Path:
+    near = entry.origin(("trace",)).folder
+    for folder in (near, Path.cwd(), *folders("workloads")):
+        path = folder / Path(trace).expanduser()
+        if path.is_file():
+            return path.resolve()
+    raise ScenarioError(
+        f"{entry.where(('trace',))}: trace: {trace!r} is no file in {near}, the working folder or "
+        "the workloads folders; give the path of a CSV file"
+    )
+
+
+def _made(spec: type[_Spec], entry: Entry) -> _Spec:
+    mapping = dict(entry.mapping)
+    mapping.setdefault("name", entry.stem or "inline")
+    try:
+        return spec.model_validate(mapping, context=FROM_FILE)
+    except ValidationError as error:
+        raise refuse(error, spec, entry) from None
+
+
+def _without_nothing(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the parts that were not given, so that they are reported as missing."""
+    parts = ("model", "topology", "workload")
+    return {key: value for key, value in mapping.items() if key not in parts or value is not None}
