@@ -1,12 +1,14 @@
 """What transfers leave in the usage of links: bytes, and seconds busy, full and contended.
 
-A link is busy while a transfer with bytes on it drains, full while it is used to its capacity,
-contended while two such transfers drain.
+A link is busy while a transfer with bytes on it drains, contended while two of them do. It is full
+while it holds somebody up: used to its capacity, or the fullest link of a transfer that goes as
+fast as its own protocol lets it.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.network.loads import FloatArray, Loads
 from sim.record.recorder import LinkUsage
@@ -23,11 +25,11 @@ def add_alone(
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
     bytes_ = loads.bytes.reshape(drain_s.size, loads.links.size)
     rate = bytes_ / np.where(drain_s > 0, drain_s, 1.0)
+    is_full = _is_fullest(bytes_ / capacity)
     busy_s = np.where(bytes_ > 0, drain_s, 0.0)
     usage.bytes[loads.links] += times * bytes_.sum(axis=0)
     usage.busy_s[loads.links] += times * busy_s.sum(axis=0)
-    full_s = np.where(rate >= capacity * _FULL_SHARE, busy_s, 0.0)
-    usage.full_s[loads.links] += times * full_s.sum(axis=0)
+    usage.full_s[loads.links] += times * np.where(is_full, busy_s, 0.0).sum(axis=0)
     _raise_peak(usage, loads, rate.max(axis=0, initial=0.0))
 
 
@@ -40,12 +42,15 @@ def add_interval(
     """Account for a time in which each transfer moved so much of itself in a second."""
     rate = np.zeros_like(capacity_bytes_per_s)
     users = np.zeros_like(capacity_bytes_per_s)
+    is_full = np.zeros_like(capacity_bytes_per_s, dtype=bool)
     for loads, share_per_s in transfers:
+        if share_per_s * loads.least_drain_s >= _FULL_SHARE:
+            is_full[loads.links] |= _is_fullest(loads.bytes / capacity_bytes_per_s[loads.links])
         rate[loads.links] += loads.bytes * share_per_s
         users[loads.links] += loads.bytes > 0
     usage.bytes += rate * interval_s
     usage.busy_s[users > 0] += interval_s
-    usage.full_s[rate >= capacity_bytes_per_s * _FULL_SHARE] += interval_s
+    usage.full_s[is_full | (rate >= capacity_bytes_per_s * _FULL_SHARE)] += interval_s
     usage.contended_s[users > 1] += interval_s
     np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
 
@@ -53,6 +58,13 @@ def add_interval(
 def add_rest(usage: LinkUsage, loads: Loads, share: float) -> None:
     """Account for what rounding of the clock left of a transfer at its end."""
     usage.bytes[loads.links] += loads.bytes * share
+
+
+def _is_fullest(needed_s: FloatArray) -> NDArray[np.bool_]:
+    """(..., links) Which links of a transfer need the longest for its bytes."""
+    longest_s = needed_s.max(axis=-1, keepdims=True, initial=0.0)
+    fullest: NDArray[np.bool_] = (needed_s > 0) & (needed_s >= longest_s * _FULL_SHARE)
+    return fullest
 
 
 def _raise_peak(usage: LinkUsage, loads: Loads, rate: FloatArray) -> None:

@@ -14,7 +14,7 @@ from sim.physics.sums import causal_pairs
 from sim.physics.work import Real, Work, where_any
 from sim.spec.device import ELEMENT_BYTES, ElementType
 
-_ELEMENT_OF_DTYPE: dict[str, ElementType] = {
+ELEMENT_OF_DTYPE: dict[str, ElementType] = {
     "bfloat16": "bf16",
     "float16": "bf16",
     "fp8_block": "fp8",
@@ -118,7 +118,7 @@ def elementwise(elements: Real, element: ElementType) -> Work:
 
 def gemm(m: Real, n: float, k: float, dtype: str) -> Work:
     """Multiply m x k with k x n, both in `dtype`; the result in 16 bits."""
-    element = _ELEMENT_OF_DTYPE[dtype]
+    element = ELEMENT_OF_DTYPE[dtype]
     in_16_bits = product(m, n, k, element)
     saved = (2.0 - ELEMENT_BYTES[element]) * k * m if element in ("fp8", "fp4") else 0.0
     return Work(in_16_bits.flop, in_16_bits.bytes - saved, element)
@@ -129,7 +129,7 @@ def gqa_decode(
 ) -> Work:
     """One new token of each of `batch` sequences with `kv_tokens` in the cache."""
     core = grouped_core(heads, kv_heads, head_dim)
-    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype])
+    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype])
 
 
 def gqa_prefill(
@@ -147,7 +147,7 @@ def gqa_prefill(
     core = grouped_core(heads, kv_heads, head_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal)
     return attention(
-        core, batch * new_tokens, batch * pairs, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype]
+        core, batch * new_tokens, batch * pairs, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype]
     )
 
 
@@ -156,7 +156,7 @@ def mla_decode(
 ) -> Work:
     """Absorbed latent attention of one new token a sequence, without the projections."""
     core = latent_core(heads, kv_rank, rope_dim)
-    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype])
+    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype])
 
 
 def mla_prefill(
@@ -172,7 +172,7 @@ def mla_prefill(
     core = expanded_core(heads, qk_dim, v_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal=True)
     return attention(
-        core, batch * new_tokens, batch * pairs, batch * kv_tokens, _ELEMENT_OF_DTYPE[kv_dtype]
+        core, batch * new_tokens, batch * pairs, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype]
     )
 
 
@@ -189,7 +189,7 @@ def moe_experts(
 ) -> Work:
     """The busiest of `ep` ranks when `group_tokens` tokens choose `top_k` experts each."""
     tokens, activated = busiest_rank(group_tokens, experts, top_k, ep, distribution)
-    return grouped_product(tokens, activated, hidden, intermediate / tp, _ELEMENT_OF_DTYPE[dtype])
+    return grouped_product(tokens, activated, hidden, intermediate / tp, ELEMENT_OF_DTYPE[dtype])
 
 
 KERNELS: dict[str, Callable[..., Work]] = {

@@ -109,7 +109,8 @@ def links_frame(
 ) -> pd.DataFrame:
     """One row a link: its bytes against its capacity, and how long it was busy, full and contended.
 
-    busy: a transfer in flight on it. full: at its capacity. contended: more than one transfer.
+    busy: a transfer in flight on it. contended: more than one. full: it holds one up, at its
+    capacity or at what the transfer's protocol makes of it.
     """
     columns = {
         "link": names,

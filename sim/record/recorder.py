@@ -84,7 +84,7 @@ class LinkUsage:
     busy_s: np.ndarray
     """With a transfer in flight on it."""
     full_s: np.ndarray
-    """At its capacity."""
+    """Holding somebody up: at its capacity, or at what a transfer's protocol makes of it."""
     contended_s: np.ndarray
     """With more than one transfer in flight on it."""
     peak_bytes_per_s: np.ndarray

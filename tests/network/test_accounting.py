@@ -52,12 +52,12 @@ def test_a_transfer_made_several_times_counts_as_often() -> None:
         assert getattr(at_once, name).tolist() == getattr(one_by_one, name).tolist()
 
 
-def test_a_transfer_at_half_efficiency_fills_no_link() -> None:
+def test_a_transfer_at_half_efficiency_is_held_up_by_its_fullest_link() -> None:
     usage = LinkUsage.of(3)
 
     add_alone(usage, loads([0], [10.0]).at_efficiency(0.5, CAPACITY), CAPACITY)
 
-    assert (usage.busy_s[0], usage.full_s[0], usage.peak_bytes_per_s[0]) == (2.0, 0.0, 5.0)
+    assert (usage.busy_s[0], usage.full_s[0], usage.peak_bytes_per_s[0]) == (2.0, 2.0, 5.0)
 
 
 def test_no_bytes_leave_no_trace() -> None:
@@ -89,3 +89,14 @@ def test_what_rounding_left_is_moved_in_no_time() -> None:
 
     assert usage.bytes[0] == pytest.approx(1e-8)
     assert usage.busy_s[0] == 0.0
+
+
+def test_in_company_a_transfer_at_its_own_best_is_held_up_by_its_fullest_link() -> None:
+    usage = LinkUsage.of(3)
+    slow = loads([0, 1], [10.0, 5.0]).at_efficiency(0.5, CAPACITY)
+
+    add_interval(usage, [(slow, 1 / slow.drain_s(CAPACITY))], 2.0, CAPACITY)
+
+    fullest = int(np.argmax(np.array([10.0, 5.0]) / CAPACITY[:2]))
+    assert usage.full_s[fullest] == 2.0
+    assert usage.full_s.sum() == 2.0
