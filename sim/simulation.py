@@ -13,7 +13,7 @@ import simpy
 
 from sim.errors import SimulationError
 from sim.network.fabric import Fabric
-from sim.network.instants import ENDS, sleep_until
+from sim.network.instants import CUT, sleep_until
 from sim.physics.energy import energy_j
 from sim.record.recorder import ExpertTokens, Recorder
 from sim.serving.clients import closed_loop_client, open_stream
@@ -125,7 +125,7 @@ def _clients(
 def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> None:
     end = door.closed
     if scenario.until_s is not None:
-        end = end | sleep_until(env, scenario.until_s, ENDS)
+        end = end | sleep_until(env, scenario.until_s, CUT)
     try:
         env.run(until=end)
     except RuntimeError as stuck:

@@ -100,6 +100,7 @@ def _consistent(law: RoutingLaw, boxes: FloatArray, groups: FloatArray) -> Float
 
 
 def _group_counts(law: RoutingLaw, tokens: int, generator: np.random.Generator) -> FloatArray:
-    shares = law.groups.copies / law.experts_per_token
+    # By their own sum: rounding must not make a single group's share more than one.
+    shares = law.groups.copies / law.groups.copies.sum(axis=1, keepdims=True)
     drawn = generator.multinomial(law.experts_per_token * tokens, shares)
     return drawn.astype(np.float64)

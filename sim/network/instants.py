@@ -1,7 +1,7 @@
 """What happens first at one instant, and how to wait for an instant to the bit.
 
-At one instant come, in this order: ends of transfers and steps, arrivals, starts, and then one new
-sharing of the links that were touched.
+At one instant come, in this order: ends of transfers and steps, arrivals, starts, one new sharing
+of the links that were touched, and the end of a run that is cut.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ ENDS = EventPriority(1)
 ARRIVALS = EventPriority(2)
 STARTS = EventPriority(3)
 RESHARE = EventPriority(4)
+CUT = EventPriority(5)
 
 
 def delay_until(now_s: float, at_s: float) -> float | None:

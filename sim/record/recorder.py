@@ -71,7 +71,8 @@ class TransferRow(NamedTuple):
     kind: str
     start_s: float
     duration_s: float
-    bytes: float
+    link_bytes: float
+    """Added up over the links that they cross."""
     was_alone: bool
     """Whether nobody else used its links meanwhile."""
 

@@ -98,7 +98,7 @@ class ReplicaLog:
     def _device_use(self, plan: StepPlan, by_kind: np.ndarray) -> None:
         use, devices = self.recorder.devices, self.devices
         use.compute_busy_s[devices] += plan.busy_s
-        use.wait_s[devices] += by_kind[_COMPUTES].sum() - plan.busy_s
+        use.wait_s[devices] += _waits_s(plan, by_kind)
         use.communication_s[devices] += by_kind[_MOVES].sum()
         use.overhead_s[devices] += by_kind[KINDS.index("overhead")]
         use.flop[devices] += plan.flop
@@ -109,7 +109,6 @@ class ReplicaLog:
     ) -> StepRow:
         sums = facts.sums
         decoded, prefilled = int(np.sum(sums.decode_tokens)), int(np.sum(sums.prefill_tokens))
-        waits_s = by_kind[_COMPUTES].sum() - facts.plan.busy_s
         seconds = {f"{kind}_s": float(by_kind[number]) for number, kind in enumerate(KINDS)}
         return StepRow(
             pool=self.pool,
@@ -121,7 +120,7 @@ class ReplicaLog:
             sequences=sum(outcome.sequences for outcome in outcomes),
             tokens=decoded + prefilled,
             output_tokens=sum(o.decoded + len(o.first_tokens) for o in outcomes),
-            wait_s=float(waits_s.mean()),
+            wait_s=float(_waits_s(facts.plan, by_kind).mean()),
             exposed_communication_s=float(by_kind[_MOVES].sum()),
             **seconds,
         )
@@ -137,11 +136,16 @@ class ReplicaLog:
                 kind=facts.plan.program.phases[number].kind,
                 start_s=float(starts_s[number]),
                 duration_s=float(facts.played.seconds[number]),
-                bytes=float(facts.plan.loads(number).bytes.sum()),
+                link_bytes=float(facts.plan.loads(number).bytes.sum()),
                 was_alone=bool(facts.played.was_alone[number]),
             )
             for number in facts.plan.program.transfer_phases
         ]
+
+
+def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
+    """(devices): what each waited for slower ones; rounding must not make it negative."""
+    return np.maximum(by_kind[_COMPUTES].sum() - plan.busy_s, 0.0)
 
 
 def add_link_use(

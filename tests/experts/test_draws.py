@@ -257,3 +257,14 @@ def test_counts_are_whole_numbers() -> None:
 
     assert (one.group_counts == np.round(one.group_counts)).all()
     assert one.expert_counts is None
+
+
+@pytest.mark.parametrize("draws", ["expert", "device"])
+@pytest.mark.parametrize("experts", [16, 60, 256])
+def test_a_single_group_gets_every_copy(draws: Draws, experts: int) -> None:
+    everywhere = np.zeros((1, experts), dtype=np.int64)
+    law = routing_law(weights(ZIPF, 1, experts, 1), TOP_8, everywhere, np.zeros(1, dtype=int), 1)
+
+    found = draw(law, 10, np.random.default_rng(1), draws)
+
+    assert found.group_counts.tolist() == [[80.0]]
