@@ -44,3 +44,14 @@ def test_later_requests_change_nothing_that_was_before_them(fidelity: str) -> No
     before = [run.steps[run.steps["end_s"] < seventh_s] for run in (few, many)]
     assert len(before[0]) > 10
     assert before[0].equals(before[1])
+
+
+@pytest.mark.parametrize("fidelity", ["auto", "layer"])
+def test_a_run_cut_at_the_end_of_a_step_keeps_that_step(fidelity: str) -> None:
+    asked = scenario(LATENT, pool(dp=2), fidelity=fidelity)
+    whole = simulate(asked).recorder
+
+    cut = simulate(asked.model_copy(update={"until_s": whole.steps[2].end_s})).recorder
+
+    assert cut.steps == whole.steps[:3]
+    assert cut.devices.cut_s.sum() == 0.0
