@@ -38,9 +38,10 @@ def check(scenario: Scenario) -> DeployedScenario:
     return deploy(scenario)
 
 
-def simulate(scenario: Scenario) -> "Run":
-    """Run a scenario to its end."""
-    deployed = check(scenario)
+def simulate(scenario: Scenario | DeployedScenario) -> "Run":
+    """Run a scenario to its end; one that `check` has made ready is not checked again."""
+    deployed = check(scenario) if isinstance(scenario, Scenario) else scenario
+    scenario = deployed.scenario
     arriving = requests(scenario.workload, scenario.seed)
     recorder = Recorder.of(deployed.network.links, deployed.network.devices)
     env = simpy.Environment()

@@ -145,7 +145,8 @@ class ReplicaLog:
 
 def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
     """(devices): what each waited for slower ones; rounding must not make it negative."""
-    return np.maximum(by_kind[_COMPUTES].sum() - plan.busy_s, 0.0)
+    waits_s: np.ndarray = np.maximum(by_kind[_COMPUTES].sum() - plan.busy_s, 0.0)
+    return waits_s
 
 
 def add_link_use(

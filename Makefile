@@ -1,0 +1,31 @@
+# Every target builds .venv first, so that `make demo` and `make test` work on a bare machine.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check slow clean
+
+demo: $(READY)
+	$(BIN)/moesim demo
+
+test: $(READY)
+	$(BIN)/pytest -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_readme.py -m "not slow"
+
+slow: $(READY)
+	$(BIN)/pytest -m slow
+
+clean:
+	rm -rf .venv dist results/runs .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): pyproject.toml hatch_build.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $(READY)

@@ -1,0 +1,46 @@
+"""Tables for a terminal, from plain rows. Nothing is computed here."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sim.report.texts import header, text
+
+Row = Mapping[str, Any]
+
+
+def table(title: str, rows: Sequence[Row]) -> RenderableType:
+    """One line a row; columns are the keys of the first, numbers to the right."""
+    made = Table(box=SIMPLE, pad_edge=False)
+    for name, value in (rows[0] if rows else {}).items():
+        justify: Any = "left" if isinstance(value, str) else "right"
+        widest = max(len(text(name, row[name])) for row in rows)
+        made.add_column(Text(_narrow(header(name), widest)), justify=justify, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(text(name, value)) for name, value in row.items()))
+    return _titled(title, made)
+
+
+def figures(title: str, values: Row) -> RenderableType:
+    """One line a value, named at its left."""
+    made = Table(box=SIMPLE, pad_edge=False, show_header=False)
+    made.add_column(overflow="fold")
+    made.add_column(justify="right", overflow="fold")
+    for name, value in values.items():
+        made.add_row(Text(header(name)), Text(text(name, value)))
+    return _titled(title, made)
+
+
+def _narrow(words: str, width: int) -> str:
+    """On several lines, so that a header makes its column no wider than it must."""
+    return "\n".join(wrap(words, width, break_long_words=False))
+
+
+def _titled(title: str, made: Table) -> RenderableType:
+    # Not the table's own title, which would be cut to the table's width.
+    return Group(Text(title, style="bold"), made)

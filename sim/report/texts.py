@@ -1,0 +1,46 @@
+"""Values as text for a person, formatted by what the end of their name says they are."""
+
+from sim.units import UNIT_OF_SUFFIX, readable
+
+NOTHING = "-"
+
+_HEADERS = {"output_throughput": "output tokens/s", "sim_fullest_link_share": "its share"}
+_SPELLED = {"kv": "KV", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2el": "E2EL", "slo": "SLO"}
+_PLAIN_UNITS = {"_flop_per_byte": "FLOP/B", "_ms": "ms", "_j": "J"}
+_ENDINGS = (*_PLAIN_UNITS, *UNIT_OF_SUFFIX)
+
+
+def text(name: str, value: object) -> str:
+    """The value with its unit; `-` for None."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else _float(name, value)
+
+
+def header(name: str) -> str:
+    """The name in words, without the unit that its values carry."""
+    if name in _HEADERS:
+        return _HEADERS[name]
+    bare = name.removeprefix("sim_")
+    ending = next((ending for ending in _ENDINGS if bare.endswith(ending)), "")
+    return " ".join(_SPELLED.get(word, word) for word in bare.removesuffix(ending).split("_"))
+
+
+def _float(name: str, value: float) -> str:
+    if name.endswith("_share"):
+        return f"{100 * value:.1f} %"
+    if name.endswith("_ratio"):
+        return f"{value:.3f} x"
+    for ending, plain in _PLAIN_UNITS.items():
+        if name.endswith(ending):
+            return f"{_number(value)} {plain}"
+    for ending, unit in UNIT_OF_SUFFIX.items():
+        if name.endswith(ending):
+            return f"{_number(value)} /s" if unit == "/s" else readable(value, unit)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

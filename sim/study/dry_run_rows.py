@@ -1,0 +1,70 @@
+"""A dry run as titled rows, ready to be printed."""
+
+from typing import Any
+
+from sim.serving.deployment import DeployedReplica
+from sim.study.dry_run import DryRun, PricedStep
+
+Rows = list[dict[str, Any]]
+
+
+def dry_run_rows(found: DryRun) -> dict[str, Rows]:
+    """Memory and devices by replica; of each pool the price of two steps, by kind and operator."""
+    replicas, names = found.deployed.replicas, found.deployed.network.device_names
+    titled = {
+        "Memory of each device": [_memory(one) for one in replicas],
+        "Replicas": [_where(one, names) for one in replicas],
+        "Workload": [found.lengths._asdict()],
+    }
+    for pool, steps in found.steps.items():
+        for step in steps:
+            titled[f"Pool {pool}: {step.title}"] = _kinds(step)
+            kind = step.title.partition(":")[0]
+            titled[f"Pool {pool}: operators of that {kind} step, on one device"] = _operators(step)
+    return titled
+
+
+def _memory(one: DeployedReplica) -> dict[str, Any]:
+    layout, memory = one.layout, one.footprint
+    return {
+        **_name(one),
+        "device": layout.device.name,
+        "memory_bytes": layout.device.memory_bytes,
+        "usable_bytes": memory.usable_bytes,
+        "weights_bytes": memory.weights_bytes,
+        "activations_bytes": memory.activation_bytes,
+        "kv_cache_bytes": memory.kv_bytes,
+        "kv_of_a_token_bytes": memory.kv_bytes_per_token,
+        "kv_tokens_of_a_rank": memory.kv_tokens,
+    }
+
+
+def _where(one: DeployedReplica, names: tuple[str, ...]) -> dict[str, Any]:
+    layout = one.layout
+    on = [names[device] for device in layout.devices]
+    return {
+        **_name(one),
+        "tp": layout.tp,
+        "dp": layout.dp,
+        "ep": layout.ep,
+        "expert_tp": layout.expert_tp,
+        "devices": len(on),
+        "from": on[0],
+        "to": on[-1],
+    }
+
+
+def _name(one: DeployedReplica) -> dict[str, Any]:
+    return {"pool": one.layout.pool.name, "replica": one.layout.number}
+
+
+def _kinds(step: PricedStep) -> Rows:
+    whole = {"step": step.seconds} | step.seconds_by_kind
+    return [
+        {"phases": kind, "time_s": took_s, "step_share": took_s / step.seconds}
+        for kind, took_s in whole.items()
+    ]
+
+
+def _operators(step: PricedStep) -> Rows:
+    return [price._asdict() | {"step_share": price.time_s / step.seconds} for price in step.prices]

@@ -1,0 +1,85 @@
+from typing import Any
+
+import pytest
+
+from sim.catalog.load import load_scenario
+from sim.simulation import check
+from sim.study.dry_run import DryRun, dry_run
+from sim.study.dry_run_rows import dry_run_rows
+
+DENSE: dict[str, Any] = {
+    "model": "llama-3.1-8b",
+    "topology": "dgx-h200",
+    "deployment": {"pools": [{"replicas": 2, "attention": {"tp": 2}}]},
+    "engine": {"profile": "plain", "max_sequences": 32},
+    "workload": {
+        "requests": 100,
+        "arrivals": {"kind": "at-once"},
+        "prompt_tokens": 1000,
+        "output_tokens": 200,
+    },
+}
+EXPERTS = DENSE | {
+    "model": "qwen3-30b-a3b",
+    "deployment": {"pools": [{"attention": {"tp": 2, "dp": 4}, "experts": {"ep": 8}}]},
+    "experts": {"popularity": {"kind": "zipf", "exponent": 0.6}, "dispatch": "per-device"},
+}
+LATENT = DENSE | {
+    "model": "deepseek-r1",
+    "deployment": {"pools": [{"attention": {"tp": 8}}], "precision": {"weights": "fp8"}},
+}
+
+
+def found(scenario: dict[str, Any], *settings: str) -> DryRun:
+    return dry_run(check(load_scenario(scenario, settings)))
+
+
+@pytest.mark.parametrize("scenario", [DENSE, EXPERTS, LATENT])
+def test_operators_transfers_and_overhead_add_up_to_the_step(scenario: dict[str, Any]) -> None:
+    steps = found(scenario, "engine.profile.step_overhead_s='1 ms'").steps["main"]
+
+    for step in steps:
+        assert sum(price.time_s for price in step.prices) == pytest.approx(step.seconds)
+        assert sum(step.seconds_by_kind.values()) == pytest.approx(step.seconds)
+        assert step.seconds_by_kind["overhead"] == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sequences", "limit"),
+    [
+        ("seed=1", 32, "engine.max_sequences"),
+        ("engine.max_sequences=64", 50, "the requests of the workload"),
+        ("workload.arrivals={kind: closed-loop, concurrency: 7}", 4, "the workload's concurrency"),
+        # 141 GB less weights of 8 GB and a little: room for a few thousand tokens of 64 KiB.
+        ("engine.reserve_bytes=118 GB", None, "room in the KV cache"),
+    ],
+)
+def test_the_batch_is_what_the_tightest_limit_allows(
+    setting: str, sequences: int | None, limit: str
+) -> None:
+    decode, _ = found(DENSE, setting).steps["main"]
+
+    assert f"(limit: {limit})" in decode.title
+    assert sequences is None or f"{sequences} sequences" in decode.title
+    assert "1100 tokens in the cache" in decode.title
+
+
+def test_a_prompt_that_does_not_fit_a_step_is_cut() -> None:
+    _, prefill = found(DENSE, "engine.max_step_tokens=512").steps["main"]
+
+    assert prefill.title.startswith("prefill: one prompt a rank, 512 tokens")
+
+
+def test_memory_adds_up_and_replicas_have_their_devices() -> None:
+    rows = dry_run_rows(found(DENSE))
+
+    first, second = rows["Memory of each device"]
+    parts = ("weights_bytes", "activations_bytes", "kv_cache_bytes")
+    assert sum(first[part] for part in parts) == pytest.approx(0.9 * 141e9)
+    assert (first["replica"], second["replica"]) == (0, 1)
+    # 32 layers x 2 x 4 heads of 128 on a device x 2 bytes.
+    assert first["kv_of_a_token_bytes"] == 32 * 2 * 4 * 128 * 2
+    assert [(row["from"], row["to"]) for row in rows["Replicas"]] == [
+        ("box0/gpu0", "box0/gpu1"),
+        ("box0/gpu2", "box0/gpu3"),
+    ]
