@@ -10,6 +10,9 @@ import numpy as np
 
 
 def stream(seed: int, use: str, *numbers: int) -> np.random.Generator:
-    """The generator of this use; the same key gives the same draws."""
+    """The generator of this use; the same key gives the same draws.
+
+    A use always has as many numbers: numpy's seeds do not tell (1,) from (1, 0).
+    """
     key = (seed, zlib.crc32(use.encode()), *numbers)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))

@@ -9,9 +9,7 @@ import re
 _DECIMAL = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
 _BYTES = {f"{prefix}B": scale for prefix, scale in (_DECIMAL | _BINARY).items()}
-_BITS = {
-    f"{prefix}{bit}": scale / 8 for prefix, scale in _DECIMAL.items() for bit in ("b", "bit")
-}
+_BITS = {f"{prefix}{bit}": scale / 8 for prefix, scale in _DECIMAL.items() for bit in ("b", "bit")}
 _SIZES = _BYTES | _BITS
 _FLOP = {f"{prefix}FLOP": scale for prefix, scale in _DECIMAL.items()}
 
@@ -46,18 +44,20 @@ _EXAMPLES = {
     "/s": "4 /s",
     "W": "700 W",
 }
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)")
+# Without two ways to read the same digits, so that a long text costs no more than its length.
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)", re.ASCII)
+_MOST_SHOWN = 60
 
 
 def parse(text: object, unit: str) -> float:
     """Read a quantity such as '450 GB/s' as a number of `unit`; ValueError says what would do."""
     match = _QUANTITY.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r} is not a number and a unit; {_advice(unit)}")
+        raise ValueError(f"{_shown(text)} is not a number and a unit; {_advice(unit)}")
     number, written = match.groups()
     if written not in SCALES[unit]:
         known = ", ".join(SCALES[unit])
-        raise ValueError(f"unit {written!r} is not one of {known}; {_advice(unit)}")
+        raise ValueError(f"unit {_shown(written)} is not one of {known}; {_advice(unit)}")
     return float(number) * SCALES[unit][written]
 
 
@@ -68,10 +68,17 @@ def write(value: float, unit: str) -> str:
 
 def readable(value: float, unit: str) -> str:
     """The quantity for a person: four significant digits and a fitting decimal prefix."""
+    if value == 0:
+        return f"0 {unit}"
     scales = {name: scale for name, scale in SCALES[unit].items() if _is_shown(name)}
     fitting = [name for name, scale in scales.items() if abs(value) >= scale]
     name = max(fitting, key=scales.__getitem__) if fitting else min(scales, key=scales.__getitem__)
     return f"{value / scales[name]:.4g} {name}"
+
+
+def _shown(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def _advice(unit: str) -> str:
@@ -79,4 +86,5 @@ def _advice(unit: str) -> str:
 
 
 def _is_shown(name: str) -> bool:
-    return "b" not in name and "i" not in name and name != "h"
+    """Decimal prefixes only: no bits, no kibi, no minutes and hours."""
+    return not any(part in name for part in "bih")

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from sim.catalog.files import Document, Key, Location, read_document
 from sim.catalog.keys import is_same_key, spelling
-from sim.catalog.names import Kind, find, is_path
+from sim.catalog.names import Kind, expanded, find, is_file, is_path
 from sim.errors import ScenarioError
+
+_REFERENCES = ("model", "topology", "workload", "profile", "device")
+"""Keys of which a text is a name or a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class Origin:
         """How many keys of this location it has."""
         return len(_written(self.mapping, location))
 
+    def has(self, location: Location) -> bool:
+        """Whether the file has this key, not one that was set later."""
+        return (*self.at, *_written(self.mapping, location)) in self.lines
+
     def name(self, location: Location) -> str:
         """`file:line` of the nearest key that it has."""
         line = self.lines.get((*self.at, *_written(self.mapping, location)))
@@ -42,14 +49,19 @@ class Entry:
     stem: str | None
     """Of the file it is named for."""
     settings: Mapping[Location, str] = field(default_factory=dict)
-    """What the command line has set."""
+    """What the command line has set, as messages give it."""
 
     def where(self, location: Location) -> str:
         """`file:line` of this key, or of the nearest one above it; or the setting that says it."""
-        for place, setting in self.settings.items():
-            if _leads_to(place, location):
-                return f"--set {setting}"
-        return self.origin(location).name(location)
+        written = _written(self.mapping, location)
+        for place, setting in reversed(list(self.settings.items())):
+            if _leads_to(place, written):
+                return setting
+        origin = self.origin(location)
+        for place, setting in reversed(list(self.settings.items())):
+            if written and not origin.has(location) and _leads_to(written, place):
+                return setting
+        return origin.name(location)
 
     def origin(self, location: Location) -> Origin:
         """The file that says this key."""
@@ -68,35 +80,41 @@ def inner(entry: Entry, location: Location, mapping: dict[str, Any]) -> Entry:
     origin = Origin(mapping, outer.file, outer.folder, outer.lines, (*outer.at, *location))
     size = len(location)
     settings = {
-        place[size:]: text for place, text in entry.settings.items() if place[:size] == location
+        place[size:]: text for place, text in entry.settings.items() if _leads_to(location, place)
     }
     return Entry(mapping, (origin,), None, settings)
+
+
+class _CircleError(Exception):
+    """A chain of bases that comes back to where it was."""
 
 
 def entry_of(kind: Kind, reference: str, folder: Path, seen: tuple[Path, ...] = ()) -> Entry:
     """What a name or a path stands for, with its bases."""
     path = _path_of(kind, reference, folder)
-    if path.resolve() in seen:
-        chain = " -> ".join(other.stem for other in (*seen, path))
-        raise ScenarioError(f"{path}: base: {chain}: refers to itself; name another base")
-    entry = from_document(read_document(path), path)
-    return with_base(kind, entry, (*seen, path.resolve()))
+    document = read_document(path)
+    place = path.resolve()
+    if place in seen:
+        raise _CircleError(" -> ".join(other.stem for other in (*seen, path)))
+    return with_base(kind, from_document(document, path), (*seen, place))
 
 
 def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:
     """The same with the keys of its `base` under its own."""
     own = dict(entry.mapping)
-    base = own.pop("base", None)
-    if base is None:
+    if "base" not in own:
         return entry
+    base = own.pop("base")
+    origin = entry.origin(("base",))
+    where = f"{entry.where(('base',))}: {'.'.join(map(str, (*origin.at, 'base')))}"
     if not isinstance(base, str):
-        raise ScenarioError(f"{entry.where(('base',))}: base: {base!r} is not a name or a path")
+        raise ScenarioError(f"{where}: {base!r} is not a name or a path; write one")
     try:
-        below = entry_of(kind, base, entry.origin(("base",)).folder, seen)
+        below = entry_of(kind, base, origin.folder, seen)
+    except _CircleError as circle:
+        raise ScenarioError(f"{where}: {circle} refers to itself; name another base") from None
     except ScenarioError as problem:
-        if seen and "refers to itself" in str(problem):
-            raise
-        raise ScenarioError(f"{entry.where(('base',))}: base: {problem}") from None
+        raise ScenarioError(f"{where}: {problem}") from None
     return Entry(
         merged(below.mapping, own),
         (*entry.origins, *below.origins),
@@ -108,28 +126,41 @@ def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:
 def merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Own keys over those below, mapping by mapping; lists are replaced whole.
 
-    A mapping that says its own `kind` replaces one of another kind.
+    A mapping that says its own `kind` replaces one of another kind. Keys over a name change what
+    the name stands for, and numbers as keys change the entries of a list.
     """
     result = dict(below)
+    owner: dict[str, str] = {}
     for key, value in own.items():
-        name = spelling(result, key) or key
-        old = result.get(name)
-        result[name] = merged(old, value) if _goes_on(old, value) else value
+        name = spelling(below, key) or key
+        if name in owner:
+            # Given twice, in two spellings: both stay, and the spec refuses them.
+            result[owner[name]], name = result[name], key
+        owner.setdefault(name, key)
+        result[name] = _over(below.get(name), value, name)
     return result
 
 
-def _goes_on(old: Any, value: Any) -> TypeGuard[Mapping[str, Any]]:
-    if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
-        return False
-    return bool(value.get("kind", old.get("kind")) == old.get("kind"))
+def _over(old: Any, value: Any, name: Key) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if isinstance(old, Mapping) and value.get("kind", old.get("kind")) == old.get("kind"):
+        return merged(old, value)
+    if isinstance(old, str) and name in _REFERENCES and "base" not in value:
+        return {"base": old, **value}
+    if isinstance(old, list) and value and set(value) <= set(map(str, range(len(old)))):
+        entries = dict(enumerate(old))
+        changed = {int(key): _over(entries[int(key)], one, "") for key, one in value.items()}
+        return list((entries | changed).values())
+    return value
 
 
 def _path_of(kind: Kind, reference: str, folder: Path) -> Path:
     if not is_path(reference):
         return find(kind, reference)
-    given = Path(reference).expanduser()
+    given = expanded(reference)
     near = folder / given
-    return near if near.exists() else given
+    return given if is_file(given) and not is_file(near) else near
 
 
 def _written(mapping: Any, location: Location) -> Location:
@@ -149,6 +180,8 @@ def _written(mapping: Any, location: Location) -> Location:
 
 
 def _leads_to(place: Location, location: Location) -> bool:
-    """Whether a setting says this key or one above it; union tags are passed over."""
-    parts = iter(location)
-    return all(any(is_same_key(str(key), str(part)) for part in parts) for key in place)
+    """Whether a place is this one or one above it."""
+    pairs = zip(place, location, strict=False)
+    return len(place) <= len(location) and all(
+        is_same_key(str(key), str(part)) for key, part in pairs
+    )

@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, one_line
 
 Key = str | int
 Location = tuple[Key, ...]
 
+_TEXT = "tag:yaml.org,2002:str"
 _MOST_BYTES = 4_000_000
 _MOST_DEPTH = 40
 _MOST_VALUES = 200_000
@@ -66,57 +67,70 @@ def read_document(path: Path) -> Document:
     """The mapping in a file; ScenarioError says what is wrong with it."""
     name = _shown(path)
     text = _text(path, name)
+    if path.suffix == ".json":
+        # JSON may be indented with tabs, YAML may not; inside its texts they are always escaped.
+        text = text.replace("\t", " ")
     lines: dict[Location, int] = {}
-    try:
-        loader = _CoreLoader(text)
-        node = loader.get_single_node()
-        _walk(node, (), lines, name)
-        value = None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as problem:
-        raise ScenarioError(
-            f"{name}{_line_of(problem)}: {_reason(problem)}; mend the YAML"
-        ) from None
-    except (ValueError, RecursionError) as problem:
-        raise ScenarioError(f"{name}: {problem}; mend the YAML") from None
+    value = _parsed(text, name, lines)
     if not isinstance(value, dict):
         raise ScenarioError(f"{name}: holds {_kind(value)}; write a mapping of 'key: value' lines")
     return Document(name, path.resolve().parent, value, lines)
 
 
-def read_value(text: str) -> Any:
-    """One value as a file would have it."""
+def read_value(text: str, name: str | None = None) -> Any:
+    """One value as a file would have it; `name` is what messages call its place."""
+    name = name or repr(text)
     try:
+        return _parsed(text, name, {})
+    except ScenarioError as problem:
+        # It has one line, so that its number would only confuse.
+        what = re.sub(r"^:\d+: ", ": ", str(problem).removeprefix(name))
+        raise ScenarioError(f"{name}{what}") from None
+
+
+def _parsed(text: str, name: str, lines: dict[Location, int]) -> Any:
+    try:
+        _check_events(text, name)
         loader = _CoreLoader(text)
         node = loader.get_single_node()
-        _walk(node, (), {}, repr(text))
+        _walk(node, (), lines, name)
         return None if node is None else loader.construct_document(node)
     except yaml.YAMLError as problem:
-        raise ScenarioError(f"{text!r} is not a YAML value: {_reason(problem)}") from None
+        raise ScenarioError(
+            f"{name}{_line_of(problem)}: {_reason(problem)}; mend the YAML"
+        ) from None
+    except ValueError as problem:
+        # Python reads no whole number of more than 4300 digits.
+        raise ScenarioError(f"{name}: {problem}; mend the YAML") from None
 
 
 def _text(path: Path, name: str) -> str:
     try:
+        if not path.is_file():
+            there = "a folder" if path.is_dir() else "something else"
+            found = f"{there}, not a file" if path.exists() else "no such file"
+            raise ScenarioError(f"{name}: {found}; give the path of a YAML file")
         if path.stat().st_size > _MOST_BYTES:
             raise ScenarioError(f"{name}: larger than {_MOST_BYTES} bytes; is it the right file?")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as problem:
         raise ScenarioError(f"{name}: {problem.strerror}; give a readable file") from None
     except UnicodeDecodeError:
         raise ScenarioError(f"{name}: is not text in UTF-8; give a YAML file") from None
-    _check_depth(text, name)
-    return text
 
 
-def _check_depth(text: str, name: str) -> None:
-    # The parser recurses in C, where too deep a nesting would end the process.
+def _check_events(text: str, name: str) -> None:
+    # What builds values from events recurses in C, where too deep a nesting would end the process.
     depth = 0
-    for bracket in re.finditer(r"[\[{\]}]", text):
-        depth += 1 if bracket.group() in "[{" else -1
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
-            raise ScenarioError(f"{name}: nested deeper than {_MOST_DEPTH} brackets; flatten it")
-    for line in text.splitlines():
-        if re.match(rf"\s*(?:[-?:] ){{{_MOST_DEPTH},}}", line) or re.match(r" {800,}\S", line):
             raise ScenarioError(f"{name}: nested deeper than {_MOST_DEPTH} levels; flatten it")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            line = _line(event.start_mark)
+            raise ScenarioError(f"{name}{line}: the tag {tag!r} is not read; write a plain value")
 
 
 def _walk(node: Any, at: Location, lines: dict[Location, int], name: str) -> None:
@@ -140,26 +154,33 @@ def _walk_mapping(
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise ScenarioError(f"{name}:{line}: a key is not a text; write 'key: value'")
+        if key.tag != _TEXT:
+            raise ScenarioError(
+                f"{name}:{line}: the key {key.value!r} is not a text; write it in quotes"
+            )
         here = (*at, str(key.value))
         if here in lines:
+            path = one_line(".".join(map(str, here)))
             raise ScenarioError(
-                f"{name}:{line}: {'.'.join(map(str, here))} is given twice (first in line "
-                f"{lines[here]}); keep one"
+                f"{name}:{line}: {path} is given twice (first in line {lines[here]}); keep one"
             )
         lines[here] = line
         _walk(value, here, lines, name)
 
 
 def _shown(path: Path) -> str:
-    """Relative to the working folder where that is shorter."""
+    """Relative to the working folder where it is in there."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+        return one_line(str(path.resolve().relative_to(Path.cwd())))
+    except (ValueError, OSError, RuntimeError):
+        return one_line(str(path))
 
 
 def _line_of(problem: yaml.YAMLError) -> str:
-    mark = getattr(problem, "problem_mark", None)
+    return _line(getattr(problem, "problem_mark", None))
+
+
+def _line(mark: Any) -> str:
     return "" if mark is None else f":{mark.line + 1}"
 
 

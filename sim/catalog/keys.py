@@ -10,7 +10,9 @@ def spelling(mapping: Mapping[str, Any], key: str) -> str | None:
     """The mapping's own spelling of this key; None where it has no such key."""
     exact = (name for name in mapping if _plain(name) == _plain(key))
     alike = (name for name in mapping if is_same_key(str(name), str(key)))
-    return next(exact, None) or next(alike, None)
+    # As in a spec, the shorter ending is meant where several fit. From Python a key may be 0.
+    found = next(exact, None)
+    return min(alike, key=lambda name: len(str(name)), default=None) if found is None else found
 
 
 def is_same_key(one: str, other: str) -> bool:

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from sim.catalog.entries import Entry, Origin, entry_of, inner, with_base
 from sim.catalog.files import Location
-from sim.catalog.names import Kind, folders, names, plain
+from sim.catalog.names import Kind, expanded, folders, is_file
 from sim.catalog.overrides import override
-from sim.catalog.problems import refuse
-from sim.errors import ScenarioError
+from sim.catalog.problems import refuse, short, shown_path
+from sim.errors import ScenarioError, one_line
 from sim.spec.base import FROM_FILE, Spec
 from sim.spec.device import DeviceSpec
 from sim.spec.model import ModelSpec
@@ -32,14 +32,12 @@ def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenar
     """A scenario with all its names resolved; `overrides` are texts like 'seed=2'."""
     entry = _entry("scenarios", reference)
     mapping = copy.deepcopy(entry.mapping)
-    places = override(mapping, overrides)
-    settings = dict(zip(places, overrides, strict=True))
-    entry = replace(entry, mapping=mapping, settings=settings)
+    entry = replace(entry, mapping=mapping, settings=override(mapping, overrides))
     mapping["model"] = _part("models", ModelSpec, entry, ("model",))
     mapping["topology"] = _topology_part(entry)
     mapping["workload"] = _workload_part(entry)
     engine = mapping.get("engine")
-    if isinstance(engine, Mapping):
+    if isinstance(engine, Mapping) and "profile" in engine:
         profile = _part("engines", EngineProfile, entry, ("engine", "profile"))
         mapping["engine"] = {**engine, "profile": profile}
     return _made(Scenario, replace(entry, mapping=_without_nothing(mapping)))
@@ -52,11 +50,6 @@ def load_model(reference: Reference) -> ModelSpec:
 
 def load_device(reference: Reference) -> DeviceSpec:
     """A device, also by one of its aliases."""
-    if isinstance(reference, str) and plain(reference) not in names("devices"):
-        for name in names("devices"):
-            found = _made(DeviceSpec, entry_of("devices", name, Path.cwd()))
-            if plain(reference) in found.aliases:
-                return found
     return _made(DeviceSpec, _entry("devices", reference))
 
 
@@ -80,6 +73,8 @@ def _entry(kind: Kind, reference: Reference) -> Entry:
         mapping = dict(reference)
         origin = Origin(mapping, kind.removesuffix("s"), Path.cwd(), {})
         return with_base(kind, Entry(mapping, (origin,), None))
+    if kind == "workloads" and str(reference).endswith(_TRACES):
+        return _entry(kind, {"trace": str(reference)})
     return entry_of(kind, str(reference), Path.cwd())
 
 
@@ -96,8 +91,10 @@ def _topology_part(outer: Entry) -> TopologySpec | Any:
 
 def _workload_part(outer: Entry) -> Workload | Any:
     given = outer.mapping.get("workload")
-    if isinstance(given, str) and given.endswith(_TRACES):
-        return _workload(inner(outer, ("workload",), {"trace": given}))
+    name, keys = (given.get("base"), given) if isinstance(given, Mapping) else (given, {})
+    if isinstance(name, str) and name.endswith(_TRACES):
+        own = {key: value for key, value in keys.items() if key != "base"}
+        return _workload(inner(outer, ("workload",), {"trace": name, **own}))
     found = _referred("workloads", outer, ("workload",))
     return _workload(found) if isinstance(found, Entry) else found
 
@@ -109,13 +106,18 @@ def _referred(kind: Kind, outer: Entry, location: Location) -> Entry | Any:
         value = value.get(key) if isinstance(value, Mapping) else None
     if isinstance(value, Mapping):
         return with_base(kind, inner(outer, location, dict(value)))
-    if not isinstance(value, str):
+    if value is None or isinstance(value, Spec):
         return value
+    value = str(value) if isinstance(value, Path) else value
+    where = f"{outer.where(location)}: {'.'.join(shown_path(location, outer))}"
+    if not isinstance(value, str):
+        raise ScenarioError(
+            f"{where}: {short(value)} is not a name, a path or a mapping; write one"
+        )
     try:
         return entry_of(kind, value, outer.origin(location).folder)
     except ScenarioError as problem:
-        key = ".".join(map(str, location))
-        raise ScenarioError(f"{outer.where(location)}: {key}: {problem}") from None
+        raise ScenarioError(f"{where}: {problem}") from None
 
 
 def _topology(entry: Entry) -> TopologySpec:
@@ -145,12 +147,13 @@ def _workload(entry: Entry) -> Workload:
 def _trace(entry: Entry, trace: str) -> Path:
     near = entry.origin(("trace",)).folder
     for folder in (near, Path.cwd(), *folders("workloads")):
-        path = folder / Path(trace).expanduser()
-        if path.is_file():
+        path = folder / expanded(trace)
+        if is_file(path):
             return path.resolve()
     raise ScenarioError(
-        f"{entry.where(('trace',))}: trace: {trace!r} is no file in {near}, the working folder or "
-        "the workloads folders; give the path of a CSV file"
+        f"{entry.where(('trace',))}: {'.'.join(shown_path(('trace',), entry))}: {short(trace)} is "
+        f"no file in {one_line(str(near))}, the working folder or the workloads folders; give the "
+        "path of a CSV file"
     )
 
 
@@ -161,6 +164,11 @@ def _made(spec: type[_Spec], entry: Entry) -> _Spec:
         return spec.model_validate(mapping, context=FROM_FILE)
     except ValidationError as error:
         raise refuse(error, spec, entry) from None
+    except UnicodeEncodeError as error:
+        # From Python or the command line; files are checked when they are read.
+        raise ScenarioError(
+            f"{entry.where(())}: {error.object!a} is not text in UTF-8; write it anew"
+        ) from None
 
 
 def _without_nothing(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Where the file of a name is: what the user has comes before what is shipped.
 
 Looked up in order: the folders of $SIM_PATH, the working folder, what the package carries, and the
-checkout that it runs from; in each, the folder of the kind. '-' and '_' are the same in names.
+checkout that it runs from; in each, the folder of the kind. '-' and '_' are the same in names, and
+so are capital and small letters. A device is also found by its aliases.
 """
 
 import difflib
@@ -10,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from sim.errors import ScenarioError
+from sim.catalog.files import read_document
+from sim.errors import ScenarioError, one_line
 
 Kind = Literal["models", "devices", "topologies", "workloads", "engines", "scenarios"]
 KINDS: tuple[Kind, ...] = (
@@ -22,24 +24,40 @@ KINDS: tuple[Kind, ...] = (
     "scenarios",
 )
 _PACKAGE = Path(__file__).parent.parent
+_MOST_SHOWN = 60
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def folders(kind: Kind) -> list[Path]:
     """The folders in which files of this kind are looked for, first come first taken."""
+    roots = [*_own(), Path.cwd(), _PACKAGE / "catalog", _PACKAGE / "_data", _PACKAGE.parent]
+    return [folder for root in dict.fromkeys(roots) if (folder := root / kind).is_dir()]
+
+
+def _own() -> list[Path]:
     own = [Path(entry) for entry in os.environ.get("SIM_PATH", "").split(os.pathsep) if entry]
-    roots = [*own, Path.cwd(), _PACKAGE / "catalog", _PACKAGE / "_data", _PACKAGE.parent]
-    return [folder for root in roots if (folder := root / kind).is_dir()]
+    for root in own:
+        if not root.is_dir():
+            raise ScenarioError(f"$SIM_PATH: {str(root)!r} is no folder; mend or unset SIM_PATH")
+    return own
 
 
 def names(kind: Kind) -> dict[str, Path]:
     """Every name of this kind with its file, by name."""
     found: dict[str, Path] = {}
-    for folder in folders(kind):
-        for path in sorted(folder.iterdir()):
-            if path.suffix in _SUFFIXES:
-                found.setdefault(plain(path.stem), path)
+    for folder in reversed(folders(kind)):
+        found |= _names_in(folder)
     return dict(sorted(found.items()))
+
+
+def _names_in(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _SUFFIXES and path.is_file():
+            other = found.setdefault(plain(path.stem), path)
+            if other != path:
+                raise ScenarioError(f"{path}: has the same name as {other.name}; rename one")
+    return found
 
 
 def plain(name: str) -> str:
@@ -52,17 +70,47 @@ def is_path(reference: str) -> bool:
     return reference.endswith(_SUFFIXES) or "/" in reference or os.sep in reference
 
 
+def expanded(reference: str) -> Path:
+    """The path, with '~' for the home folder where there is one."""
+    try:
+        return Path(reference).expanduser()
+    except RuntimeError:
+        return Path(reference)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no text is too odd to be asked."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find(kind: Kind, name: str) -> Path:
     """The file of a name; ScenarioError names what comes near."""
     known = names(kind)
     if plain(name) in known:
         return known[plain(name)]
-    raise ScenarioError(f"{name!r} is none of the {kind}; {suggestion(plain(name), known)}")
+    if kind == "devices":
+        for path in known.values():
+            if plain(name) in _aliases(path):
+                return path
+    raise ScenarioError(f"{_short(name)} is none of the {kind}; {suggestion(plain(name), known)}")
+
+
+def _aliases(path: Path) -> list[str]:
+    aliases = read_document(path).mapping.get("aliases")
+    return [plain(str(alias)) for alias in aliases] if isinstance(aliases, list) else []
+
+
+def _short(name: str) -> str:
+    text = repr(name)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """What may have been meant, and what there is."""
     listed = list(known)
-    near = difflib.get_close_matches(wrong, listed, n=1)
+    near = difflib.get_close_matches(wrong[:_MOST_SHOWN], listed, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"{meant}known: {', '.join(listed)}"
+    return f"{meant}known: {one_line(', '.join(listed))}"

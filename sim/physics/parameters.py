@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec, RoutedExperts
 
 Split = Literal["whole", "tp", "kv_heads", "shared", "experts"]
-"""whole: a copy on each device. tp: a slice. kv_heads: a slice, but at least one head.
-shared: a slice where the rank's devices have the same tokens, else a copy. experts: an expert lies in one group, a slice of it on each of the group's devices."""
+"""whole: a copy on each device. tp: a slice. kv_heads: a slice, but at least one head. shared: a
+slice where the rank's devices have the same tokens, else a copy. experts: an expert lies in one
+group, a slice of it on each of the group's devices."""
 
 
 class Tensor(NamedTuple):

@@ -16,8 +16,9 @@ Real: TypeAlias = float | NDArray[np.float64]
 """A number, or an array of them with free leading axes."""
 
 Phase = Literal["attention", "full attention", "windowed attention", "dense", "experts", "head"]
-"""attention: in every layer; where some have a window, their cores are full or windowed. dense, experts: the feed-forward of a dense layer, and of a layer of
-experts. head: once a step, embedding and output together."""
+"""attention: in every layer; where some have a window, their cores are full or windowed. dense,
+experts: the feed-forward of a dense layer, and of a layer of experts. head: once a step, embedding
+and output together."""
 
 
 @dataclass(frozen=True, slots=True)

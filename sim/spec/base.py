@@ -1,7 +1,9 @@
 """What all specs share: frozen, closed to unknown keys, and quantities that carry their unit.
 
 A file writes `memory: 80 GB`; the field is `memory_bytes`. The unit's ending may be left out of a
-key, and '-' and '_' are the same. From Python, where the name says the unit, a float is taken.
+key, and '-' and '_' are the same. Where several fields differ only in their units, the shorter
+ending is meant: `memory` is `memory_bytes` and never `memory_bytes_per_s`. From Python, where the
+name says the unit, a float is taken.
 """
 
 from typing import Annotated, Any
@@ -18,8 +20,19 @@ from pydantic import (
 
 from sim import units
 
+Key = str | int
+
 FROM_FILE = {"from_file": True}
 """The validation context in which a quantity without a unit is refused."""
+
+
+class MisfitError(ValueError):
+    """What does not fit together in a spec, and the key that says it."""
+
+    def __init__(self, at: tuple[Key, ...], text: str) -> None:
+        self.at = at
+        self.text = text
+        super().__init__(f"{'.'.join(map(str, at))}: {text}")
 
 
 class Spec(BaseModel):
@@ -36,7 +49,7 @@ class Spec(BaseModel):
         for key, value in given.items():
             name = _full_name(str(key), cls.model_fields)
             if name in named:
-                raise ValueError(f"{name} is given twice, once as {key!r}; keep one")
+                raise MisfitError((str(key),), f"is {name}, which is given twice; keep one")
             named[name] = value
         return named
 
@@ -45,17 +58,15 @@ def _full_name(key: str, fields: dict[str, Any]) -> str:
     name = key.replace("-", "_")
     if name in fields:
         return name
-    meant = [name + suffix for suffix in units.UNIT_OF_SUFFIX if name + suffix in fields]
-    return meant[0] if len(meant) == 1 else name
+    meant = (name + suffix for suffix in units.UNIT_OF_SUFFIX if name + suffix in fields)
+    return min(meant, key=len, default=name)
 
 
 def _quantity(unit: str) -> Any:
     def read(value: object, info: ValidationInfo) -> object:
         is_from_file = bool(info.context and info.context.get("from_file"))
         is_number = isinstance(value, float | int) and not isinstance(value, bool)
-        if is_number and not is_from_file:
-            return float(value)  # type: ignore[arg-type]
-        return units.parse(value, unit)
+        return value if is_number and not is_from_file else units.parse(value, unit)
 
     def write(value: float) -> str:
         return units.write(value, unit)
@@ -73,9 +84,19 @@ BytesPerSecond = Annotated[float, *_quantity("B/s"), _ABOVE_ZERO]
 FlopPerSecond = Annotated[float, *_quantity("FLOP/s"), _ABOVE_ZERO]
 PerSecond = Annotated[float, *_quantity("/s"), _ABOVE_ZERO]
 Watts = Annotated[float, *_quantity("W"), _AT_LEAST_ZERO]
-Count = Annotated[int, _ABOVE_ZERO]
+Count = Annotated[int, _ABOVE_ZERO, Field(le=10**12)]
+"""A whole number that stays exact in 64 bits when multiplied by another small one."""
+AtLeastZero = Annotated[int, _AT_LEAST_ZERO, Field(le=10**12)]
 Share = Annotated[float, Field(gt=0, le=1)]
 """A part of a whole, above 0 and at most 1: efficiencies, and the memory an engine may use."""
 
-Source = str | dict[str, str]
+
+def _check_source(given: object) -> object:
+    texts = [*given, *given.values()] if isinstance(given, dict) else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{given!r:.60} is not a text or a text for each key; write one")
+    return given
+
+
+Source = Annotated[str | dict[str, str], BeforeValidator(_check_source)]
 """Where the numbers of a file come from: one text for all, or a text for each key."""

@@ -2,9 +2,17 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sim.spec.base import BytesPerSecond, FlopPerSecond, PositiveBytes, Source, Spec, Watts
+from sim.spec.base import (
+    BytesPerSecond,
+    FlopPerSecond,
+    MisfitError,
+    PositiveBytes,
+    Source,
+    Spec,
+    Watts,
+)
 
 ElementType = Literal["fp32", "bf16", "fp8", "fp4"]
 
@@ -24,8 +32,20 @@ class DeviceSpec(Spec):
     idle_w: Watts
     peak_w: Watts
     node: str | None = None
-    """The topology in which this device usually stands; `moesim kernel` prices collectives on it."""
+    """The topology in which it usually stands; `moesim kernel` prices collectives on it."""
     source: Source
+
+    @model_validator(mode="after")
+    def _is_a_machine(self) -> "DeviceSpec":
+        if "bf16" not in self.peak_flop_per_s:
+            raise MisfitError(
+                ("peak_flop_per_s",), "'bf16' is missing; give its rate, which all need"
+            )
+        if self.idle_w > self.peak_w:
+            raise MisfitError(
+                ("idle_w",), f"{self.idle_w:g} W is above peak_w = {self.peak_w:g} W; change one"
+            )
+        return self
 
     def arithmetic(self, element: ElementType) -> ElementType:
         """The type in which `element` operands are multiplied: their own, or the next larger."""

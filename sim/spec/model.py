@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.spec.base import Count, Source, Spec
+from sim.spec.base import AtLeastZero, Count, MisfitError, Source, Spec
 
 
 class GroupedAttention(Spec):
@@ -21,7 +21,9 @@ class GroupedAttention(Spec):
     @model_validator(mode="after")
     def _groups_are_whole(self) -> "GroupedAttention":
         if self.heads % self.kv_heads:
-            raise ValueError(f"heads = {self.heads} must be a multiple of kv_heads = {self.kv_heads}")
+            raise MisfitError(
+                ("heads",), f"{self.heads} is no multiple of kv_heads = {self.kv_heads}; change one"
+            )
         return self
 
 
@@ -52,12 +54,12 @@ class Window(Spec):
 class RoutedExperts(Spec):
     """A mixture of experts in the place of the dense feed-forward."""
 
-    experts: Count
+    experts: Annotated[int, Field(gt=0, le=100_000)]
     experts_per_token: Count
     intermediate_size: Count
-    shared_experts: Annotated[int, Field(ge=0)] = 0
+    shared_experts: AtLeastZero = 0
     """Experts that every token passes, of the same size as the routed ones."""
-    first_dense_layers: Annotated[int, Field(ge=0)] = 0
+    first_dense_layers: AtLeastZero = 0
     every: Count = 1
     """A layer of experts follows `every - 1` dense ones (after the first dense layers)."""
     expert_groups: Count = 1
@@ -68,19 +70,23 @@ class RoutedExperts(Spec):
     @model_validator(mode="after")
     def _choice_exists(self) -> "RoutedExperts":
         if self.experts % self.expert_groups:
-            raise ValueError(
-                f"experts = {self.experts} must be a multiple of expert_groups = {self.expert_groups}"
+            raise MisfitError(
+                ("experts",),
+                f"{self.experts} is no multiple of expert_groups = {self.expert_groups}; "
+                "change one",
             )
         if self.groups_per_token > self.expert_groups:
-            raise ValueError(
-                f"groups_per_token = {self.groups_per_token} must be at most "
-                f"expert_groups = {self.expert_groups}"
+            raise MisfitError(
+                ("groups_per_token",),
+                f"{self.groups_per_token} is above expert_groups = {self.expert_groups}; "
+                "change one",
             )
         reachable = self.experts // self.expert_groups * self.groups_per_token
         if self.experts_per_token > reachable:
-            raise ValueError(
-                f"experts_per_token = {self.experts_per_token} must be at most the {reachable} "
-                "experts that a token can reach"
+            raise MisfitError(
+                ("experts_per_token",),
+                f"{self.experts_per_token} is above the {reachable} experts that a token can "
+                "reach; write fewer",
             )
         return self
 
@@ -90,15 +96,15 @@ class ModelSpec(Spec):
 
     name: str
     description: str = ""
-    layers: Count
+    layers: Annotated[int, Field(gt=0, le=100_000)]
     hidden_size: Count
     vocabulary: Count
-    positions: Annotated[int, Field(ge=0)] = 0
+    positions: AtLeastZero = 0
     """Rows of a learned position embedding; 0 for rotary positions."""
     tied_embeddings: bool = False
     attention: Attention
     window: Window | None = None
-    intermediate_size: Annotated[int, Field(ge=0)] = 0
+    intermediate_size: AtLeastZero = 0
     """Of the dense feed-forward; 0 where every layer has experts."""
     gated: bool = True
     """Three matrices (gate, up, down) instead of two (up, down)."""
@@ -119,16 +125,26 @@ class ModelSpec(Spec):
     @model_validator(mode="after")
     def _layers_are_whole(self) -> "ModelSpec":
         if self.experts is not None and not self.expert_layers:
-            raise ValueError(
-                f"experts: first_dense_layers = {self.experts.first_dense_layers} and every = "
-                f"{self.experts.every} leave none of the {self.layers} layers to the experts"
+            raise MisfitError(
+                ("experts",),
+                f"first_dense_layers = {self.experts.first_dense_layers} and every = "
+                f"{self.experts.every} leave none of the {self.layers} layers to the experts; "
+                "lower one",
             )
         if len(self.expert_layers) < self.layers and not self.intermediate_size:
-            raise ValueError("intermediate_size is missing; the model has dense layers")
-        if self.window is not None and self.window.layers > self.layers:
-            raise ValueError(
-                f"window: layers = {self.window.layers} must be at most the model's {self.layers}"
+            raise MisfitError(
+                ("intermediate_size",), "is missing; give it, the model has dense layers"
             )
-        if self.window is not None and self.attention.kind == "mla":
-            raise ValueError("window: a windowed latent attention is not modelled; leave it out")
+        self._check_window()
         return self
+
+    def _check_window(self) -> None:
+        if self.window is None:
+            return
+        if self.window.layers > self.layers:
+            raise MisfitError(
+                ("window", "layers"),
+                f"{self.window.layers} is above the model's {self.layers}; write fewer",
+            )
+        if self.attention.kind == "mla":
+            raise MisfitError(("window",), "is not modelled for latent attention; leave it out")

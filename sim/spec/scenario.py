@@ -1,10 +1,20 @@
 """One run, completely described: equal scenarios and seeds give equal results."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from sim.spec.base import Bytes, Count, PositiveSeconds, Seconds, Share, Source, Spec
+from sim.spec.base import (
+    AtLeastZero,
+    Bytes,
+    Count,
+    MisfitError,
+    PositiveSeconds,
+    Seconds,
+    Share,
+    Source,
+    Spec,
+)
 from sim.spec.device import ElementType
 from sim.spec.model import ModelSpec
 from sim.spec.topology import TopologySpec
@@ -42,7 +52,7 @@ class Pool(Spec):
     experts: ExpertParallel = ExpertParallel()
     pipeline: Literal[1] = 1
     """Stages; pipelines are not modelled."""
-    devices: Annotated[tuple[Annotated[int, Field(ge=0)], ...] | None, Field(strict=False)] = None
+    devices: Annotated[tuple[AtLeastZero, ...] | None, Field(strict=False, min_length=1)] = None
     """Numbers of the devices to use, replica after replica; by default the next free ones."""
 
     @property
@@ -69,6 +79,24 @@ class Deployment(Spec):
     router: Literal["round-robin", "least-loaded"] = "least-loaded"
     pools: Annotated[tuple[Pool, ...], Field(strict=False, min_length=1)] = (Pool(),)
     precision: Precision = Precision()
+
+    @field_validator("pools", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """`--set deployment.pools.0.replicas=2` where no pools are listed changes the default."""
+        is_the_first = isinstance(given, dict) and list(given) == ["0"]
+        return [given["0"]] if is_the_first else given
+
+    @model_validator(mode="after")
+    def _pools_have_names_of_their_own(self) -> "Deployment":
+        names = [pool.name for pool in self.pools]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise MisfitError(
+                    ("pools", number),
+                    f"name: {name!r} is pool {names.index(name)}'s too; give each its own",
+                )
+        return self
 
 
 class EngineProfile(Spec):
@@ -106,9 +134,10 @@ class Engine(Spec):
     @model_validator(mode="after")
     def _every_sequence_can_step(self) -> "Engine":
         if self.max_step_tokens < self.max_sequences:
-            raise ValueError(
-                f"max_step_tokens = {self.max_step_tokens} must be at least max_sequences = "
-                f"{self.max_sequences}, so that every sequence can decode in every step"
+            raise MisfitError(
+                ("max_step_tokens",),
+                f"{self.max_step_tokens} is below max_sequences = {self.max_sequences}; change "
+                "one, so that every sequence can decode in every step",
             )
         return self
 
@@ -130,7 +159,7 @@ class LognormalPopularity(Spec):
     """Weights drawn anew for each layer, exp(sigma * normal)."""
 
     kind: Literal["lognormal"]
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: Annotated[float, Field(ge=0, le=100)]
 
 
 class DirichletPopularity(Spec):
@@ -145,9 +174,23 @@ class TablePopularity(Spec):
 
     kind: Literal["table"]
     weights: Annotated[
-        tuple[Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)], ...],
+        tuple[
+            Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False, min_length=1)],
+            ...,
+        ],
         Field(strict=False, min_length=1),
     ]
+
+    @model_validator(mode="after")
+    def _rows_are_equally_long(self) -> "TablePopularity":
+        first = len(self.weights[0])
+        for number, row in enumerate(self.weights):
+            if len(row) != first:
+                raise MisfitError(
+                    ("weights", number),
+                    f"has {len(row)} weights where row 0 has {first}; give one for each expert",
+                )
+        return self
 
 
 Popularity = Annotated[
@@ -197,10 +240,10 @@ class Scenario(Spec):
     workload: Workload
     slo: Slo = Slo()
     fidelity: Literal["auto", "layer"] = "auto"
-    """layer: every phase of every step is an event. auto: a step is one event where that is exact."""
+    """layer: every phase of a step is an event. auto: a step is one event where that is exact."""
     record: Record = Record()
     until_s: PositiveSeconds | None = None
     """The run ends here, finished or not."""
     max_requests: Count | None = None
     """The run ends when so many requests have ended."""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: AtLeastZero = 1

@@ -4,12 +4,19 @@ A *box* is a scale-up node. Groups stand in every box or once in the cluster; a 
 two groups by a pattern. Every link has two directions of the same speed.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.spec.base import BytesPerSecond, Count, Seconds, Source, Spec
+from sim.spec.base import BytesPerSecond, Count, MisfitError, Seconds, Source, Spec
 from sim.spec.device import DeviceSpec
+
+_MOST_PARTS = 100_000
+_MOST_LINKS = 1_000_000
+
+# Parts are numbered behind the name, so a name that ends in a digit could make two parts one.
+_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_-]*[A-Za-z])?")
 
 
 class Group(Spec):
@@ -27,11 +34,13 @@ class Group(Spec):
     @model_validator(mode="after")
     def _device_is_named(self) -> "Group":
         if (self.kind == "device") != (self.device is not None):
-            raise ValueError(
-                f"kind = {self.kind!r}: a group of kind 'device', and only that, names its 'device'"
+            raise MisfitError(
+                ("kind",),
+                f"{self.kind!r} {'without' if self.device is None else 'with'} a 'device'; groups "
+                "of kind 'device', and only those, name theirs",
             )
         if self.kind == "device" and self.per == "cluster":
-            raise ValueError("per = 'cluster': devices stand in boxes; write per: box")
+            raise MisfitError(("per",), "'cluster', but devices stand in boxes; write box")
         return self
 
 
@@ -41,7 +50,8 @@ class Join(Spec):
     between: Annotated[tuple[str, str], Field(strict=False)]
     pattern: Literal["all", "index", "blocks", "mesh", "chain"] = "all"
     """all: each with each. index: member i with member i (of each box). blocks: the larger
-    group in equal runs over the smaller. mesh: each with every other of the same group. chain: i with i + 1 of the same group."""
+    group in equal runs over the smaller. mesh: each with every other of the same group.
+    chain: i with i + 1 of the same group."""
     kind: str
     bytes_per_s: BytesPerSecond
     """Of one direction."""
@@ -66,33 +76,72 @@ class TopologySpec(Spec):
         return tuple(one_box * self.boxes)
 
     @model_validator(mode="after")
-    def _links_join_groups(self) -> "TopologySpec":
-        if not self.devices:
-            raise ValueError("groups: no group of kind 'device'; a cluster needs one")
+    def _can_be_built(self) -> "TopologySpec":
+        for name in self.groups:
+            if not _NAME.fullmatch(name):
+                raise MisfitError(
+                    ("groups", name),
+                    "no name for a group; begin and end with a letter, between them letters, "
+                    "digits, '-' and '_'",
+                )
+        parts = sum(self.members(name) for name in self.groups)
+        if parts > _MOST_PARTS:
+            key = "groups" if self.boxes == 1 else "boxes"
+            raise MisfitError((key,), f"make {parts} parts in all; have at most {_MOST_PARTS}")
+        if not any(group.kind == "device" for group in self.groups.values()):
+            raise MisfitError(("groups",), "no group of kind 'device'; a cluster needs one")
         for number, link in enumerate(self.links):
-            self._check_link(link, f"links.{number}")
+            self._check_link(link, ("links", number))
+        links = sum(self.pairs(link) for link in self.links)
+        if links > _MOST_LINKS:
+            raise MisfitError(("links",), f"are {links} in all; have at most {_MOST_LINKS}")
         return self
 
-    def _check_link(self, link: Join, where: str) -> None:
+    def _check_link(self, link: Join, at: tuple[str, int]) -> None:
         for name in link.between:
             if name not in self.groups:
                 known = ", ".join(self.groups)
-                raise ValueError(f"{where}: between: no group {name!r}; the groups are {known}")
+                raise MisfitError((*at, "between"), f"{name!r} is no group; the groups are {known}")
         one, other = link.between
         if (one == other) != (link.pattern in ("mesh", "chain")):
-            raise ValueError(
-                f"{where}: pattern = {link.pattern!r}: 'mesh' and 'chain' join a group with itself, "
-                "the others join two groups"
+            raise MisfitError(
+                (*at, "pattern"),
+                f"{link.pattern!r} between {one} and {other}; 'mesh' and 'chain' join a group with "
+                "itself, the others join two groups",
             )
-        small, large = sorted(self.groups[name].count for name in link.between)
-        if link.pattern == "index" and small != large:
-            raise ValueError(
-                f"{where}: pattern = 'index' needs groups of equal count, not {small} and {large}"
+        ones, others = self._sides(link)
+        if link.pattern == "index" and ones != others:
+            raise MisfitError(
+                (*at, "pattern"),
+                f"'index' between {ones} and {others} members; write groups of equal count",
             )
-        if self.groups[one].per != self.groups[other].per:
-            small, large = sorted(self.members(name) for name in link.between)
-        if link.pattern == "blocks" and large % small:
-            raise ValueError(f"{where}: pattern = 'blocks' needs {large} / {small} to be whole")
+        if link.pattern == "blocks" and max(ones, others) % min(ones, others):
+            raise MisfitError(
+                (*at, "pattern"),
+                f"'blocks' between {ones} and {others} members; write counts of which one is a "
+                "multiple of the other",
+            )
+
+    def _sides(self, link: Join) -> tuple[int, int]:
+        """How many members of each group a pattern joins: of one box where it can be."""
+        one, other = (self.groups[name] for name in link.between)
+        if one.per == other.per or link.pattern == "index":
+            return one.count, other.count
+        return self.members(link.between[0]), self.members(link.between[1])
+
+    def pairs(self, link: Join) -> int:
+        """How many links an entry stands for in the whole cluster, both directions as one."""
+        ones, others = self._sides(link)
+        per = {self.groups[name].per for name in link.between}
+        times = self.boxes if per == {"box"} or (link.pattern == "index" and "box" in per) else 1
+        match link.pattern:
+            case "all":
+                return times * ones * others
+            case "mesh":
+                return times * ones * (ones - 1) // 2
+            case "chain":
+                return times * (ones - 1)
+        return times * max(ones, others)
 
     def members(self, name: str) -> int:
         """How many members a group has in the whole cluster."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sim.spec.base import Count, PerSecond, Seconds, Source, Spec
+from sim.spec.base import Count, MisfitError, PerSecond, Seconds, Source, Spec
 
 Tokens = Count
 
@@ -68,7 +68,7 @@ class UniformLength(Spec):
     @model_validator(mode="after")
     def _in_order(self) -> "UniformLength":
         if self.high < self.low:
-            raise ValueError(f"high = {self.high} must be at least low = {self.low}")
+            raise MisfitError(("high",), f"{self.high} is below low = {self.low}; change one")
         return self
 
 
@@ -76,8 +76,8 @@ class LognormalLength(Spec):
     """Lognormal with this mean and coefficient of variation, rounded up, cut at `most`."""
 
     kind: Literal["lognormal"]
-    mean: Annotated[float, Field(ge=1)]
-    cv: Annotated[float, Field(ge=0)]
+    mean: Annotated[float, Field(ge=1, le=1e12)]
+    cv: Annotated[float, Field(ge=0, le=1e9)]
     """Standard deviation over mean."""
     most: Tokens
 
@@ -92,8 +92,8 @@ class EmpiricalLength(Spec):
     @model_validator(mode="after")
     def _a_weight_each(self) -> "EmpiricalLength":
         if self.weights is not None and len(self.weights) != len(self.tokens):
-            raise ValueError(
-                f"weights: {len(self.weights)} for {len(self.tokens)} tokens; give one for each"
+            raise MisfitError(
+                ("weights",), f"{len(self.weights)} for {len(self.tokens)} tokens; give one each"
             )
         return self
 
@@ -131,32 +131,38 @@ class Workload(Spec):
 
     @model_validator(mode="after")
     def _trace_or_distributions(self) -> "Workload":
-        drawn = {
-            "requests": self.requests,
-            "arrivals": self.arrivals,
-            "prompt_tokens": self.prompt_tokens,
-            "output_tokens": self.output_tokens,
-        }
         if self.trace is None:
-            missing = [name for name, value in drawn.items() if value is None]
-            if missing:
-                raise ValueError(f"{', '.join(missing)} missing; or give a 'trace'")
-            of_trace = [name for name in ("rate_scale", "window", "limit") if self._is_set(name)]
-            if of_trace:
-                raise ValueError(f"{', '.join(of_trace)} given without a 'trace'")
-            return self
-        del drawn["arrivals"]
-        given = [name for name, value in drawn.items() if value is not None]
-        if given:
-            raise ValueError(f"{', '.join(given)} given beside a 'trace', which says them itself")
-        if self.arrivals is not None and self.arrivals.kind not in ("closed-loop", "at-once"):
-            raise ValueError(
-                f"arrivals: kind = {self.arrivals.kind!r} beside a 'trace', which has its own "
-                "arrivals; write rate_scale, or kind: closed-loop or at-once"
-            )
-        if self.window is not None and self.window[0] >= self.window[1]:
-            raise ValueError(f"window: from {self.window[0]} s must be before {self.window[1]} s")
+            self._check_drawn()
+        else:
+            self._check_replayed()
         return self
 
-    def _is_set(self, name: str) -> bool:
-        return bool(getattr(self, name) != type(self).model_fields[name].default)
+    def _check_drawn(self) -> None:
+        missing = [name for name in _OF_DRAWN if getattr(self, name) is None]
+        if missing:
+            raise MisfitError(
+                (missing[0],), f"is missing; give {', '.join(missing)}, or a 'trace' of requests"
+            )
+        for name in _OF_TRACE:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise MisfitError((name,), "is given without a 'trace'; leave it out")
+
+    def _check_replayed(self) -> None:
+        for name in _OF_DRAWN:
+            if name != "arrivals" and getattr(self, name) is not None:
+                raise MisfitError((name,), "is given beside a 'trace', which says it; leave it out")
+        if self.arrivals is not None and self.arrivals.kind not in ("closed-loop", "at-once"):
+            raise MisfitError(
+                ("arrivals", "kind"),
+                f"{self.arrivals.kind!r} beside a 'trace', which has its own arrivals; write "
+                "closed-loop, at-once, or rate_scale instead of arrivals",
+            )
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise MisfitError(
+                ("window",),
+                f"from {self.window[0]:g} s to {self.window[1]:g} s; write the earlier one first",
+            )
+
+
+_OF_DRAWN = ("requests", "arrivals", "prompt_tokens", "output_tokens")
+_OF_TRACE = ("rate_scale", "window", "limit")
