@@ -1,10 +1,7 @@
 """The price of a step: physics, experts and collectives composed into phases.
 
-Pure: no clock. A layer is attention and feed-forward. With tensor parallelism each half ends in
-an all-reduce over the rank's devices. Where experts are spread (`scatter`), attention ends in a
-reduce-scatter instead, each device dispatches its share of the rank's tokens to the experts,
-gets them back, and an all-gather restores them. Where every device has all tokens
-(`replicate`), each runs its own experts on them and an all-reduce adds the results.
+Pure: no clock. Prices are by rank, or by the devices that hold experts; a phase lasts as long as
+its slowest one.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +23,8 @@ from sim.physics.sums import StepSums
 from sim.physics.work import Phase as Part
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
-from sim.serving.step_plan import Phase, Program, StepPlan
+from sim.serving.phase_order import program
+from sim.serving.step_plan import StepPlan
 from sim.spec.device import ELEMENT_BYTES
 from sim.spec.scenario import Scenario
 
@@ -38,47 +36,6 @@ _SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
     "experts": (),  # priced by the tokens that a device holds
     "head": ("head",),
 }
-
-
-def program(scenario: Scenario, layout: ReplicaLayout) -> Program:
-    """The phases of every step, in order."""
-    model, is_split = scenario.model, layout.tp > 1
-    windowed = model.window.layers if model.window else 0
-    expert_row = {layer: row for row, layer in enumerate(model.expert_layers)}
-    phases = [Phase("overhead", "step")]
-    if is_split:
-        phases.append(Phase("collective", "embedding all-reduce"))
-    for layer in range(model.layers):
-        # Windowed layers come first: their order costs nothing.
-        slot = "windowed attention" if layer < windowed else "attention"
-        phases.append(Phase("attention", slot))
-        row = expert_row.get(layer)
-        phases += _dense_half(is_split) if row is None else _expert_half(layout, row)
-    phases.append(Phase("dense", "head"))
-    if is_split:
-        phases.append(Phase("collective", "logits all-gather"))
-    return Program.of(phases)
-
-
-def _dense_half(is_split: bool) -> list[Phase]:
-    if not is_split:
-        return [Phase("dense", "dense")]
-    reduce = Phase("collective", "all-reduce")
-    return [reduce, Phase("dense", "dense"), reduce]
-
-
-def _expert_half(layout: ReplicaLayout, row: int) -> list[Phase]:
-    gate, experts = Phase("dense", "gate"), Phase("experts", "experts", row)
-    if len(layout.devices) == 1:
-        return [gate, experts]
-    if layout.moe_entry == "replicate":
-        reduce = Phase("collective", "all-reduce")
-        return [reduce, gate, experts, reduce]
-    there, back = Phase("dispatch", "dispatch", row), Phase("combine", "combine", row)
-    if layout.tp == 1:
-        return [gate, there, experts, back]
-    scatter, gather = Phase("collective", "reduce-scatter"), Phase("collective", "all-gather")
-    return [scatter, gate, there, experts, back, gather]
 
 
 @dataclass(slots=True)
