@@ -1,13 +1,13 @@
 """Values as text for a person, formatted by what the end of their name says they are."""
 
-from sim.units import UNIT_OF_SUFFIX, readable
+from sim.units import SCALES, UNIT_OF_SUFFIX, readable
 
 NOTHING = "-"
 
 _HEADERS = {"output_throughput": "output tokens/s", "sim_fullest_link_share": "its share"}
 _SPELLED = {"kv": "KV", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2el": "E2EL", "slo": "SLO"}
-_PLAIN_UNITS = {"_flop_per_byte": "FLOP/B", "_ms": "ms", "_j": "J"}
-_ENDINGS = (*_PLAIN_UNITS, *UNIT_OF_SUFFIX)
+_PLAIN_UNITS = {"_flop_per_byte": "FLOP/B", "_j": "J"}
+_ENDINGS = (*_PLAIN_UNITS, "_ms", *UNIT_OF_SUFFIX)
 
 
 def text(name: str, value: object) -> str:
@@ -33,6 +33,8 @@ def _float(name: str, value: float) -> str:
         return f"{100 * value:.1f} %"
     if name.endswith("_ratio"):
         return f"{value:.3f} x"
+    if name.endswith("_ms"):
+        return readable(value * SCALES["s"]["ms"], "s")
     for ending, plain in _PLAIN_UNITS.items():
         if name.endswith(ending):
             return f"{_number(value)} {plain}"

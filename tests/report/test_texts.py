@@ -12,7 +12,7 @@ from sim.report.texts import header, text
         ("time_s", 0.0, "0 s"),
         ("requests_per_s", 3.3051, "3.305 /s"),
         ("output_tokens_per_s", 12345.6, "12,346 /s"),
-        ("p99_ttft_ms", 1265.34, "1,265 ms"),
+        ("p99_ttft_ms", 1265.34, "1.265 s"),
         ("time_share", 0.1234, "12.3 %"),
         ("throughput_ratio", 0.5, "0.500 x"),
         ("intensity_flop_per_byte", 228.26, "228.3 FLOP/B"),
