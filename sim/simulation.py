@@ -119,7 +119,7 @@ def _clients(
         yield open_stream(env, arriving, door.submit)
         return
     common = iter(arriving)
-    for _ in range(arrivals.concurrency):
+    for _ in range(min(arrivals.concurrency, len(arriving))):
         yield closed_loop_client(env, common, arrivals.think_s, door.submit)
 
 
@@ -131,6 +131,8 @@ def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> 
         env.run(until=end)
     except RuntimeError as stuck:
         # SimPy's way to say that every process waits and none will wake another.
+        if "No scheduled events left" not in str(stuck):
+            raise
         raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
 
 

@@ -39,7 +39,10 @@ def add_interval(
     interval_s: float,
     capacity_bytes_per_s: FloatArray,
 ) -> None:
-    """Account for a time in which each transfer moved so much of itself in a second."""
+    """Account for a time in which each transfer moved so much of itself in a second.
+
+    Seconds only: bytes are added when the transfer is known to have ended (`add_bytes`).
+    """
     rate = np.zeros_like(capacity_bytes_per_s)
     users = np.zeros_like(capacity_bytes_per_s)
     is_full = np.zeros_like(capacity_bytes_per_s, dtype=bool)
@@ -48,16 +51,15 @@ def add_interval(
             is_full[loads.links] |= _is_fullest(loads.bytes / capacity_bytes_per_s[loads.links])
         rate[loads.links] += loads.bytes * share_per_s
         users[loads.links] += loads.bytes > 0
-    usage.bytes += rate * interval_s
     usage.busy_s[users > 0] += interval_s
     usage.full_s[is_full | (rate >= capacity_bytes_per_s * _FULL_SHARE)] += interval_s
     usage.contended_s[users > 1] += interval_s
     np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
 
 
-def add_rest(usage: LinkUsage, loads: Loads, share: float) -> None:
-    """Account for what rounding of the clock left of a transfer at its end."""
-    usage.bytes[loads.links] += loads.bytes * share
+def add_bytes(usage: LinkUsage, loads: Loads) -> None:
+    """Account for the bytes of a transfer whose seconds were added by intervals."""
+    usage.bytes[loads.links] += loads.bytes
 
 
 def _is_fullest(needed_s: FloatArray) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from simpy import Environment, Event
 
-from sim.network.accounting import add_interval, add_rest
+from sim.network.accounting import add_interval
 from sim.network.fairshare import rates
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
@@ -30,7 +30,8 @@ class Moved(NamedTuple):
 
     duration_s: float
     was_alone: bool
-    """It shared no link with anybody; then the fabric has not accounted for its use of links."""
+    """It shared no link with anybody; if it did, the fabric has accounted for its seconds on links.
+    Bytes are for the caller to account for, who knows whether its step came to its end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +119,6 @@ class Fabric:
             flow.done.succeed(Moved(flow.alone_s, was_alone=True))
             return
         self._account(crowd)
-        add_rest(self._usage, flow.loads, flow.left_share)
         crowd.flows.remove(flow)
         crowd.mask = reduce(or_, (other.loads.mask for other in crowd.flows), 0)
         self._share_anew(crowd)

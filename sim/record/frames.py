@@ -70,6 +70,7 @@ DTYPES: Mapping[str, Dtypes] = {
         "device": "int64",
         "tokens": "int64",
         "imbalance": "float64",
+        "step_imbalance": "float64",
     },
 }
 """The columns of every frame, in order, and their types."""
@@ -109,8 +110,8 @@ def links_frame(
 ) -> pd.DataFrame:
     """One row a link: its bytes against its capacity, and how long it was busy, full and contended.
 
-    busy: a transfer in flight on it. contended: more than one. full: it holds one up, at its
-    capacity or at what the transfer's protocol makes of it.
+    busy: bytes drain over it (latencies and launches are not in it). contended: those of more
+    than one transfer. full: it holds one up, at its capacity or at what its protocol makes of it.
     """
     columns = {
         "link": names,
@@ -168,7 +169,8 @@ def devices_frame(
 def experts_frame(experts: Iterable[ExpertTokens]) -> pd.DataFrame:
     """One row an expert of a layer of a replica.
 
-    `imbalance` is the layer's: the tokens of its fullest device over the mean of its devices.
+    Both imbalances are the layer's, the tokens of its fullest device over the mean of its devices:
+    `imbalance` of the whole run, `step_imbalance` of each step, which is what devices wait for.
     """
     parts = [_frame("experts", _expert_columns(tokens)) for tokens in experts]
     return pd.concat(parts, ignore_index=True) if parts else _frame("experts", {})
@@ -184,19 +186,22 @@ def _expert_columns(tokens: ExpertTokens) -> Mapping[str, Any]:
         "expert": np.tile(np.arange(experts), layers),
         "device": tokens.devices.ravel(),
         "tokens": tokens.counts.ravel(),
-        "imbalance": np.repeat(_imbalance(tokens), experts),
+        "imbalance": np.repeat(_over_mean(tokens, _fullest_of_run(tokens)), experts),
+        "step_imbalance": np.repeat(_over_mean(tokens, tokens.fullest_counts), experts),
     }
 
 
-def _imbalance(tokens: ExpertTokens) -> np.ndarray:
-    """(layers): NaN where nobody was sent a token."""
-    by_layer = []
-    for devices, counts in zip(tokens.devices, tokens.counts, strict=True):
-        _, device = np.unique(devices, return_inverse=True)
-        on_device = np.bincount(device, weights=counts)
-        total = on_device.sum()
-        by_layer.append(on_device.max() * len(on_device) / total if total else np.nan)
-    return np.array(by_layer)
+def _fullest_of_run(tokens: ExpertTokens) -> np.ndarray:
+    """(layers): the tokens of the device that got the most over the whole run."""
+    by_layer = zip(tokens.devices, tokens.counts, strict=True)
+    return np.array([np.bincount(devices, counts).max() for devices, counts in by_layer])
+
+
+def _over_mean(tokens: ExpertTokens, fullest: np.ndarray) -> np.ndarray:
+    """(layers): over the mean of the layer's devices; NaN where nobody was sent a token."""
+    devices = np.array([len(np.unique(of_layer)) for of_layer in tokens.devices])
+    total = tokens.counts.sum(axis=1)
+    return np.where(total > 0, fullest * devices / np.maximum(total, 1), np.nan)
 
 
 def _rest_s(elapsed_s: float, used_s: np.ndarray) -> np.ndarray:

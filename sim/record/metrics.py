@@ -133,15 +133,17 @@ def _peaks(recorder: Recorder, finished: pd.DataFrame) -> Values:
     start_s, end_s = finished["arrival_s"].min(), finished["finish_s"].max()
     at_s = np.array(recorder.output_at_s)
     is_inside = (at_s >= start_s) & (at_s <= end_s)
-    seconds = (at_s[is_inside] - start_s).astype(np.int64)
-    tokens = np.bincount(seconds, np.array(recorder.output_tokens)[is_inside], minlength=1)
-    first = (finished["arrival_s"] - start_s).to_numpy().astype(np.int64)
-    last = (finished["finish_s"] - start_s).to_numpy().astype(np.int64)
-    size = int(last.max()) + 2
-    changes = np.bincount(first, minlength=size) - np.bincount(last + 1, minlength=size)
+    # Only seconds in which something happens are counted: a run may be long and nearly idle.
+    _, second = np.unique(np.floor(at_s[is_inside] - start_s), return_inverse=True)
+    tokens = np.bincount(second, np.array(recorder.output_tokens)[is_inside])
+    first = np.sort(np.floor(finished["arrival_s"].to_numpy() - start_s))
+    last = np.sort(np.floor(finished["finish_s"].to_numpy() - start_s))
+    # The most at a time are there in a second in which somebody comes.
+    came = np.searchsorted(first, first, side="right")
+    left = np.searchsorted(last, first, side="left")
     return {
-        "max_output_tokens_per_s": float(tokens.max()),
-        "max_concurrent_requests": int(np.add.accumulate(changes).max()),
+        "max_output_tokens_per_s": float(tokens.max(initial=0)),
+        "max_concurrent_requests": int((came - left).max()),
     }
 
 
@@ -168,9 +170,14 @@ def _outcomes(requests: pd.DataFrame, good: int | None) -> Values:
 
 
 def _device_use(recorder: Recorder, devices: pd.DataFrame, tokens: Values) -> Values:
-    """Of the devices that serve in a replica; energy is of all in the cluster."""
+    """Of the devices that serve in a replica; energy is of all in the cluster.
+
+    Produced are the tokens of all requests, also of those that a run's end cut off; vLLM's
+    throughputs know those of finished requests only.
+    """
     serving = devices[devices["pool"].notna()]
     energy_j = float(devices["energy_j"].sum())
+    produced = sum(recorder.output_tokens)
     per_device = {
         f"sim_{name}_per_device": _ratio(tokens[name], len(serving))
         for name in ("request_throughput", "output_throughput", "total_token_throughput")
@@ -181,8 +188,10 @@ def _device_use(recorder: Recorder, devices: pd.DataFrame, tokens: Values) -> Va
         **per_device,
         "sim_compute_busy_share": _finite(serving["busy_share"].mean()),
         "sim_communication_busy_share": _finite(serving["communication_busy_share"].mean()),
+        "sim_produced_tokens": produced,
+        "sim_produced_throughput": _ratio(produced, recorder.elapsed_s),
         "sim_energy_j": energy_j,
-        "sim_energy_j_per_output_token": _ratio(energy_j, sum(recorder.output_tokens)),
+        "sim_energy_j_per_output_token": _ratio(energy_j, produced),
     }
 
 

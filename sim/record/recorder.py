@@ -83,7 +83,7 @@ class LinkUsage:
 
     bytes: np.ndarray
     busy_s: np.ndarray
-    """With a transfer in flight on it."""
+    """With bytes of a transfer draining over it; latencies and launches are not in it."""
     full_s: np.ndarray
     """Holding somebody up: at its capacity, or at what a transfer's protocol makes of it."""
     contended_s: np.ndarray
@@ -129,12 +129,14 @@ class ExpertTokens:
     """(layers, experts): tokens, a token once for each of its experts."""
     layers: Sequence[int]
     """Numbers in the model of the layers with experts."""
+    fullest_counts: np.ndarray
+    """(layers): tokens of the fullest device of each step, added up over the steps."""
 
     @classmethod
     def of(cls, pool: str, replica: int, devices: np.ndarray, layers: Sequence[int]) -> Self:
         """Experts that nobody has used yet."""
         counts = np.zeros(devices.shape, dtype=np.int64)
-        return cls(pool, replica, devices, counts, layers)
+        return cls(pool, replica, devices, counts, layers, np.zeros(len(devices)))
 
 
 def _floats() -> "array[float]":

@@ -49,13 +49,13 @@ def link_rows(run: Run, most: int = FULLEST_LINKS) -> Rows:
 
 
 def imbalance_rows(run: Run) -> Rows:
-    """How uneven the experts' devices were over the run, by replica; none without experts.
+    """How uneven the experts' devices were in each step, by replica; none without experts.
 
     1 is even: the tokens of a layer's fullest device over the mean of its devices.
     """
     if run.experts.empty:
         return []
-    by_layer = run.experts.groupby(["pool", "replica", "layer"])["imbalance"].first()
+    by_layer = run.experts.groupby(["pool", "replica", "layer"])["step_imbalance"].first()
     of_replicas = by_layer.groupby(["pool", "replica"])
     return [
         {"pool": pool, "replica": int(replica), "mean": float(mean), "worst_layer": float(worst)}

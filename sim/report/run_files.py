@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import sim
 from sim.record.run_folder import RunFolder, TableFormat, run_folder
 from sim.serving.deployment import DeployedScenario
 from sim.simulation import Run, simulate
@@ -48,7 +47,7 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Of this program and of everything that its numbers depend on."""
     libraries = {name: version(name) for name in _LIBRARIES}
-    return {"moesim": sim.__version__, "python": platform.python_version()} | libraries
+    return {"moesim": version("moesim"), "python": platform.python_version()} | libraries
 
 
 def _sha256(path: Path) -> str:

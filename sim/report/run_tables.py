@@ -42,7 +42,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
         "Fullest links (utilization: of what they could have carried in the whole run)": link_rows(
             run
         ),
-        "Imbalance of experts (fullest device over mean, whole run)": imbalance_rows(run),
+        "Imbalance of experts (fullest device over mean, of each step)": imbalance_rows(run),
     }
     for title, rows in limits.items():
         if rows:

@@ -163,5 +163,6 @@ def _check_dense(pool: Pool, model: ModelSpec, where: str) -> None:
             f"{where}.attention.dp: {pool.attention.dp} ranks of {model.name}, which has no "
             "experts to share, are no replica; write dp: 1 and more 'replicas'"
         )
-    if (pool.experts.ep or 1) > 1 or pool.experts.expert_tp > 1:
+    given = pool.experts
+    if (given.ep or 1) > 1 or given.expert_tp > 1 or given.moe_entry is not None:
         raise ScenarioError(f"{where}.experts: {model.name} has no experts; leave 'experts' out")

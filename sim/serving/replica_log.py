@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.network.accounting import add_alone
+from sim.network.accounting import add_alone, add_bytes
 from sim.physics.sums import StepSums
 from sim.record.recorder import (
     ExpertTokens,
@@ -73,8 +73,7 @@ class ReplicaLog:
         by_kind = facts.plan.seconds_by_kind(facts.played.seconds)
         self._tokens(facts, outcomes)
         self._device_use(facts.plan, by_kind)
-        if self.expert_tokens is not None and facts.plan.expert_tokens is not None:
-            self.expert_tokens.counts += facts.plan.expert_tokens
+        self._expert_use(facts.plan)
         add_link_use(self.recorder.links, facts.plan, facts.played, self.capacity_bytes_per_s)
         if self.keeps_steps:
             self.recorder.steps.append(self._step_row(facts, outcomes, by_kind))
@@ -94,6 +93,11 @@ class ReplicaLog:
             if sequence.last_token_s is not None:
                 self.recorder.add_gap(facts.end_s - sequence.last_token_s, 1)
         self.recorder.add_output(facts.end_s, decoded + len(firsts))
+
+    def _expert_use(self, plan: StepPlan) -> None:
+        if self.expert_tokens is not None and plan.expert_tokens is not None:
+            self.expert_tokens.counts += plan.expert_tokens
+            self.expert_tokens.fullest_counts += plan.fullest_expert_tokens
 
     def _device_use(self, plan: StepPlan, by_kind: np.ndarray) -> None:
         use, devices = self.recorder.devices, self.devices
@@ -152,7 +156,7 @@ def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
 def add_link_use(
     usage: LinkUsage, plan: StepPlan, played: Played, capacity_bytes_per_s: np.ndarray
 ) -> None:
-    """Add a step's undisturbed transfers; the fabric has accounted for those that met others."""
+    """Add a finished step's transfers; the fabric has the seconds of those that met others."""
     if played.was_alone.all():
         for slot, loads in plan.transfers.items():
             add_alone(usage, loads, capacity_bytes_per_s, plan.program.repeats[slot])
@@ -160,3 +164,5 @@ def add_link_use(
     for number in plan.program.transfer_phases:
         if played.was_alone[number]:
             add_alone(usage, plan.loads(number), capacity_bytes_per_s)
+        else:
+            add_bytes(usage, plan.loads(number))

@@ -94,6 +94,8 @@ class StepPlan:
     memory_bytes: np.ndarray
     expert_tokens: np.ndarray | None = None
     """(layers of experts, experts), where the draw counts them."""
+    fullest_expert_tokens: np.ndarray | None = None
+    """(layers of experts): of the device that got the most, with them."""
 
     def loads(self, phase_number: int) -> Loads:
         """What a communication phase puts on the links."""

@@ -5,7 +5,7 @@ its slowest one.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -95,6 +95,7 @@ class StepPricer:
             flop=tally.flop,
             memory_bytes=tally.memory_bytes,
             expert_tokens=None if drawn is None else drawn.expert_counts,
+            fullest_expert_tokens=None if drawn is None else drawn.group_counts.max(axis=1),
         )
 
     def _price_ranks(self, tally: _Tally, sums: StepSums) -> None:
@@ -148,9 +149,8 @@ class StepPricer:
         hidden_bytes = tokens * model.hidden_size * ELEMENT_BYTES[element]
         logits_bytes = sums.sampled_tokens * model.vocabulary * ELEMENT_BYTES[element]
         for slot, pattern in self._patterns.items():
-            self._move(
-                tally, slot, pattern.loads(logits_bytes if "logits" in slot else hidden_bytes)
-            )
+            bytes_ = logits_bytes if slot == "logits all-gather" else hidden_bytes
+            self._move(tally, slot, pattern.loads(bytes_), is_launched=bool(np.any(bytes_)))
 
     def _price_experts(self, law: RoutingLaw, tally: _Tally, step: int, sums: StepSums) -> Draw:
         scenario, layout = self._scenario, self._layout
@@ -181,10 +181,15 @@ class StepPricer:
         to_devices = np.repeat(weights[:, :groups], self._layout.expert_tp, axis=1)
         return np.concatenate([to_devices, weights[:, groups:]], axis=1)
 
-    def _move(self, tally: _Tally, slot: str, loads: Loads) -> None:
+    def _move(self, tally: _Tally, slot: str, loads: Loads, *, is_launched: bool = True) -> None:
+        """Price a transfer; one that nobody needs (no logits to gather) takes no time at all."""
         profile = self._scenario.engine.profile
         capped = loads.at_efficiency(profile.network_efficiency, self._capacity)
-        ready = capped.launched(profile.collective_launch_s)
+        ready = (
+            capped.launched(profile.collective_launch_s)
+            if is_launched
+            else replace(capped, latency_s=0.0)
+        )
         tally.transfers[slot] = ready
         tally.seconds[slot] = ready.alone_s(self._capacity)
 

@@ -123,7 +123,7 @@ class Workload(Spec):
     """Only what arrived in this part [from, to) of the trace, before scaling; it starts at 0."""
     limit: Count | None = None
     """Only the first so many requests of the trace (of its window)."""
-    requests: Count | None = None
+    requests: Annotated[int, Field(gt=0, le=10**8)] | None = None
     arrivals: Arrivals | None = None
     prompt_tokens: Length | None = None
     output_tokens: Length | None = None
@@ -144,7 +144,7 @@ class Workload(Spec):
                 (missing[0],), f"is missing; give {', '.join(missing)}, or a 'trace' of requests"
             )
         for name in _OF_TRACE:
-            if getattr(self, name) != type(self).model_fields[name].default:
+            if self._is_set(name):
                 raise MisfitError((name,), "is given without a 'trace'; leave it out")
 
     def _check_replayed(self) -> None:
@@ -157,11 +157,19 @@ class Workload(Spec):
                 f"{self.arrivals.kind!r} beside a 'trace', which has its own arrivals; write "
                 "closed-loop, at-once, or rate_scale instead of arrivals",
             )
+        if self.arrivals is not None and self._is_set("rate_scale"):
+            raise MisfitError(
+                ("rate_scale",),
+                f"changes nothing beside arrivals of kind {self.arrivals.kind!r}; leave it out",
+            )
         if self.window is not None and self.window[0] >= self.window[1]:
             raise MisfitError(
                 ("window",),
                 f"from {self.window[0]:g} s to {self.window[1]:g} s; write the earlier one first",
             )
+
+    def _is_set(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
 _OF_DRAWN = ("requests", "arrivals", "prompt_tokens", "output_tokens")

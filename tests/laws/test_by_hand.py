@@ -108,7 +108,8 @@ def split_step(in_switch: bool) -> StepSeconds:
         reduce_s = all_reduce(tokens, in_switch=in_switch)
         attention_s = grouped_attention(tokens, pairs, cached, 2)
         layer_s = attention_s + reduce_s + norm(tokens) + feed_forward(tokens, 128) + reduce_s
-        gather_s = 2 * HOP_S + sampled * VOCABULARY * 2 / 2 / LINK_BYTES_PER_S
+        # A chunk that ends no prompt samples nothing, and gathers nothing.
+        gather_s = (2 * HOP_S + VOCABULARY * 2 / 2 / LINK_BYTES_PER_S) if sampled else 0.0
         return ends(tokens, sampled, 2) + reduce_s + LAYERS * layer_s + gather_s
 
     return step

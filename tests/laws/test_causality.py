@@ -2,7 +2,8 @@
 
 import pytest
 
-from sim.simulation import simulate
+from sim.serving.step_pricing import StepPricer
+from sim.simulation import Run, simulate
 from sim.workload.requests import Request
 from tests.laws.scenarios import LATENT, pool, scenario, work
 from tests.serving.servers import serve
@@ -55,3 +56,23 @@ def test_a_run_cut_at_the_end_of_a_step_keeps_that_step(fidelity: str) -> None:
 
     assert cut.steps == whole.steps[:3]
     assert cut.devices.cut_s.sum() == 0.0
+
+
+def test_more_clients_than_requests_are_as_many_as_requests() -> None:
+    def run(clients: int) -> Run:
+        loop = {"kind": "closed-loop", "concurrency": clients}
+        return simulate(scenario(LATENT, workload=work(5, loop)))
+
+    assert run(10**12).requests.equals(run(5).requests)
+
+
+def test_a_fault_of_ours_is_not_reported_as_a_run_that_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(StepPricer, "plan", broken)
+
+    with pytest.raises(NotImplementedError):
+        simulate(scenario(LATENT))

@@ -13,11 +13,13 @@ from sim.spec.scenario import Experts, Scenario
 from sim.workload.requests import requests
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 from tests.laws.scenarios import (
+    DENSE,
     LATENT,
     MIXTURE,
     pool,
     scenario,
     switched,
+    two_sockets,
     work,
 )
 
@@ -227,3 +229,14 @@ def test_per_node_dispatch_refuses_an_expert_that_is_spread_over_boxes() -> None
 
     with pytest.raises(ScenarioError, match=r"per-node.*box0/gpus0, box1/gpus0.*per-device"):
         check(asked)
+
+
+@pytest.mark.parametrize("until_s", [4.9e-4, 6.1e-4, 6.8e-4])
+def test_a_cut_step_leaves_no_bytes_even_where_replicas_contend(until_s: float) -> None:
+    pair = pool(2, replicas=2, devices=(0, 2, 1, 3))
+
+    run = simulate(scenario(DENSE, pair, on=two_sockets(), until_s=until_s))
+
+    assert (run.recorder.devices.cut_s > 0).any()
+    assert run.links["contended_s"].max() > 0
+    assert run.links["bytes"].sum() == pytest.approx(run.transfers["link_bytes"].sum(), rel=1e-12)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from sim.network.accounting import add_alone, add_interval, add_rest
+from sim.network.accounting import add_alone, add_bytes, add_interval
 from sim.network.loads import Loads, mask_of
 from sim.record.recorder import LinkUsage
 
@@ -75,20 +75,21 @@ def test_an_interval_is_contended_where_two_have_bytes() -> None:
 
     add_interval(usage, moving, 2.0, CAPACITY)
 
-    assert usage.bytes.tolist() == [10.0, 40.0, 0.0]
     assert usage.busy_s.tolist() == [2.0, 2.0, 0.0]
     assert usage.full_s.tolist() == [0.0, 2.0, 0.0]
     assert usage.contended_s.tolist() == [0.0, 2.0, 0.0]
     assert usage.peak_bytes_per_s.tolist() == [5.0, 20.0, 0.0]
 
 
-def test_what_rounding_left_is_moved_in_no_time() -> None:
+def test_an_interval_adds_no_bytes_and_an_ended_transfer_all_of_its_own() -> None:
     usage = LinkUsage.of(3)
 
-    add_rest(usage, loads([0], [10.0]), 1e-9)
+    add_interval(usage, [(loads([0], [10.0]), 0.5)], 1.0, CAPACITY)
+    before = usage.bytes.sum()
+    add_bytes(usage, loads([0, 2], [10.0, 5.0]))
 
-    assert usage.bytes[0] == pytest.approx(1e-8)
-    assert usage.busy_s[0] == 0.0
+    assert before == 0.0
+    assert usage.bytes.tolist() == [10.0, 0.0, 5.0]
 
 
 def test_in_company_a_transfer_at_its_own_best_is_held_up_by_its_fullest_link() -> None:

@@ -171,20 +171,19 @@ def test_a_shared_link_that_nobody_fills_slows_nobody() -> None:
 def test_links_are_busy_full_and_contended_for_as_long_as_they_are() -> None:
     done = run(ONE_LINK, [(0.0, loads({0: 100.0})), (0.5, loads({0: 100.0}))])
 
-    assert done.usage.bytes == pytest.approx([200.0])
     assert done.usage.busy_s == pytest.approx([2.0])
     assert done.usage.full_s == pytest.approx([2.0])
     assert done.usage.contended_s == pytest.approx([1.0])
     assert done.usage.peak_bytes_per_s == pytest.approx([100.0])
 
 
-def test_bytes_are_conserved_late_in_a_long_run() -> None:
+def test_short_transfers_end_late_in_a_long_run() -> None:
     # At 10 million seconds the clock's last digit is 2 ns, a fiftieth of these transfers.
     pair = [(1e7, loads({0: 1e-5})), (1e7, loads({0: 1.1e-5}))]
 
     done = run(ONE_LINK, pair)
 
-    assert done.usage.bytes == pytest.approx([2.1e-5], rel=1e-12)
+    assert done.at_s == pytest.approx([1e7 + 2e-7, 1e7 + 2.1e-7], abs=1e-8)
 
 
 def test_an_end_is_seen_at_its_instant_before_what_starts_there() -> None:
@@ -258,7 +257,7 @@ def test_ends_are_those_of_a_twin_that_shares_everything_anew(
 
 @settings(max_examples=150)
 @given(histories)
-def test_bytes_are_conserved_and_no_link_exceeds_its_capacity(
+def test_no_link_exceeds_its_capacity(
     transfers: list[tuple[float, Loads]],
 ) -> None:
     done = run(LINKS, transfers)
@@ -267,11 +266,10 @@ def test_bytes_are_conserved_and_no_link_exceeds_its_capacity(
     for _, what in transfers:
         expected[what.links] += what.bytes
     usage = done.usage
-    assert usage.bytes == pytest.approx(expected, rel=1e-12)
     assert (usage.peak_bytes_per_s <= LINKS * (1 + 1e-12)).all()
     assert (usage.full_s <= usage.busy_s + 1e-9).all()
     assert (usage.contended_s <= usage.busy_s + 1e-9).all()
-    assert (usage.busy_s * LINKS >= usage.bytes * (1 - 1e-9)).all()
+    assert (usage.busy_s * LINKS >= expected * (1 - 1e-9)).all()
 
 
 @settings(max_examples=100)

@@ -79,7 +79,9 @@ def recorder() -> Recorder:
     made.steps += [step(1, 1.0, 1.5), step(2, 1.5, 2.5), step(3, 2.5, 3.5)]
     made.transfers += [TransferRow("serve", 0, 1, "collective", 1.25, 0.05, 60.0, True)]
     made.experts += [
-        ExpertTokens("serve", 0, np.array([[0, 1, 0, 1]]), np.array([[6, 1, 3, 2]]), (0,))
+        ExpertTokens(
+            "serve", 0, np.array([[0, 1, 0, 1]]), np.array([[6, 1, 3, 2]]), (0,), np.array([10.0])
+        )
     ]
     made.add_gap(1.0, 1)
     made.add_gap(1.0, 1)

@@ -109,6 +109,8 @@ def test_imbalance_is_the_fullest_device_over_the_mean() -> None:
 
     # Device 0 has 6 + 3 tokens and device 1 has 1 + 2, in the mean 6.
     assert found["imbalance"].tolist() == [1.5] * 4
+    # Of single steps the fullest devices have 10 of 12 tokens, where the mean device has 6.
+    assert found["step_imbalance"].tolist() == pytest.approx([10 / 6] * 4)
     assert found["tokens"].tolist() == [6, 1, 3, 2]
     assert found["device"].tolist() == [0, 1, 0, 1]
 

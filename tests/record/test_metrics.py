@@ -254,3 +254,23 @@ def test_details_are_given_for_every_request_and_are_strict_json() -> None:
     assert found["queue_times"] == [0.25, 0.25, None, 0.25]
     assert found["errors"] == ["", "", "rejected", "unfinished"]
     assert "ttfts" not in summary_of(recorder())
+
+
+def test_a_long_and_nearly_idle_run_counts_only_its_busy_seconds() -> None:
+    rows = [request(0, 0.0, 1.0, 2.0, 2), request(1, 3e10, 3e10 + 1, 3e10 + 2, 2)]
+
+    found = summary_of(recorder_of(rows, 3e10 + 2))
+
+    assert found["max_concurrent_requests"] == 1
+
+
+def test_tokens_of_requests_that_a_runs_end_cut_off_are_produced_too() -> None:
+    made = recorder_of([request(0, 0.0, 1.0, None, 3, "unfinished")], elapsed_s=4.0)
+    made.add_output(1.0, 1)
+    made.add_output(2.0, 2)
+
+    found = summary_of(made)
+
+    assert found["output_throughput"] == 0.0
+    assert found["sim_produced_tokens"] == 3
+    assert found["sim_produced_throughput"] == 0.75

@@ -72,7 +72,7 @@ def test_links_that_carried_nothing_are_not_shown() -> None:
 def test_imbalance_is_over_the_replicas_layers() -> None:
     (row,) = imbalance_rows(run())
 
-    by_layer = run().experts.groupby("layer")["imbalance"].first()
+    by_layer = run().experts.groupby("layer")["step_imbalance"].first()
     assert row["mean"] == pytest.approx(by_layer.mean())
     assert row["worst_layer"] == by_layer.max() > row["mean"] > 1
 

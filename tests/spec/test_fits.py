@@ -121,6 +121,11 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         {"trace": "a.csv", "arrivals": {"kind": "fixed", "rate": "1 /s"}},
         "arrivals.kind: 'fixed' beside a 'trace'",
     ),
+    (
+        Workload,
+        {"trace": "a.csv", "rate_scale": 2.0, "arrivals": {"kind": "at-once"}},
+        "rate_scale: changes nothing beside arrivals of kind 'at-once'",
+    ),
     (Workload, {"trace": "a.csv", "window": ["2 s", "1 s"]}, "window: from 2 s to 1 s"),
     (TopologySpec, {**TOPOLOGY, "groups": {}}, "groups: no group of kind 'device'"),
     (TopologySpec, {**TOPOLOGY, "groups": {"a": SWITCH}}, "groups: no group of kind 'device'"),
