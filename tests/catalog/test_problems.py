@@ -95,7 +95,7 @@ FAULTS = {
     "unknown device": (
         "dgx-h100",
         "dgx-h100\n  groups: {gpu: {device: h10}}",
-        "4: topology.groups.gpu.device: 'h10' is none of the devices; known: a100-sxm-80gb",
+        "4: topology.groups.gpu.device: 'h10' is none of the devices; did you mean 'a10'?",
     ),
     "wrong unit in a device": (
         "dgx-h100",
