@@ -50,11 +50,18 @@ def test_what_was_asked_for_is_there() -> None:
             "tpu-v6e tpu-v7 gaudi-3 l40s rtx-pro-6000 rtx-4090 a10"
         ),
         "topologies": " ".join(
-            ["single switched-32 pcie-gen5-8 pcie-gen5-8-h200"]
+            ["single switched-32 pcie-gen5-8 pcie-gen5-8-h200 gb200-nvl72 gb300-nvl72 mi300x-8"]
+            + ["mi325x-8 mi355x-8 tpu-v5e-16x16 tpu-v5p-8x4x4 tpu-v6e-16x16 gaudi-3-8"]
             + [
                 f"dgx-{one}{more}"
-                for one in ("a100", "h100", "h200", "b200")
-                for more in ("", "-x2", "-x4")
+                for one in ("a100", "h100", "h200", "b200", "b300")
+                for more in ("", "-x2", "-x4", "-x8")
+            ]
+            + [
+                f"pcie-{generation}-{count}-{shape}"
+                for generation in ("gen4", "gen5")
+                for count in (4, 8)
+                for shape in ("one-switch", "two-switches", "two-sockets", "direct")
             ]
         ),
         "engines": "ideal plain",
@@ -115,8 +122,7 @@ def test_files_are_in_the_folder_of_their_kind_and_nowhere_else() -> None:
 def test_the_usual_node_of_a_device_has_that_device(name: str) -> None:
     device = load_device(name)
 
-    if device.node is None:
-        return
+    assert device.node is not None
     assert all(one == device for one in load_topology(device.node).devices)
 
 
