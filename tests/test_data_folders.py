@@ -66,7 +66,7 @@ def test_every_file_is_in_its_readme(kind: str, names: list[str]) -> None:
     text = (CHECKOUT / kind / "README.md").read_text(encoding="utf-8")
 
     for name in names:
-        assert f"`{re.sub(r'-x[24]$', '', name)}`" in text
+        assert f"`{re.sub(r'-x[248]$', '', name)}`" in text
 
 
 @pytest.mark.parametrize("name", TOPOLOGIES)
@@ -127,7 +127,7 @@ def test_latencies_are_the_sums_of_the_hops(
 
 def test_in_switch_reduction_came_with_hopper() -> None:
     assert not reduces(load_topology("dgx-a100"))
-    assert all(reduces(load_topology(f"dgx-{part}")) for part in ("h100", "h200", "b200"))
+    assert all(reduces(load_topology(f"dgx-{part}")) for part in ("h100", "h200", "b200", "b300"))
 
 
 def reduces(topology: TopologySpec) -> bool:

@@ -25,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
 )
 _PACKAGE = Path(__file__).parent.parent
 _MOST_SHOWN = 60
+_MOST_LISTED = 20
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -109,8 +110,9 @@ def _short(name: str) -> str:
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """What may have been meant, and what there is."""
+    """What may have been meant, and what there is: of a long list the beginning."""
     listed = list(known)
     near = difflib.get_close_matches(wrong[:_MOST_SHOWN], listed, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"{meant}known: {one_line(', '.join(listed))}"
+    more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
+    return f"{meant}known: {one_line(', '.join(listed[:_MOST_LISTED]))}{more}"

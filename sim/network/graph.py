@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise, product
 
 import networkx as nx
+import numpy as np
 
 from sim.errors import ScenarioError
 from sim.spec.topology import Group, Join, TopologySpec
@@ -68,10 +69,10 @@ def _pairs(topology: TopologySpec, join: Join) -> Iterator[Pair]:
     one, other = ((name, topology.groups[name]) for name in join.between)
     per = {one[1].per, other[1].per}
     if per == {"cluster"}:
-        yield from _matched(join.pattern, _members(*one, None), _members(*other, None))
+        yield from _matched(join, _members(*one, None), _members(*other, None))
     elif per == {"box"}:
         for box in range(topology.boxes):
-            yield from _matched(join.pattern, _members(*one, box), _members(*other, box))
+            yield from _matched(join, _members(*one, box), _members(*other, box))
     else:
         yield from _boxes_to_cluster(topology, join)
 
@@ -84,11 +85,11 @@ def _boxes_to_cluster(topology: TopologySpec, join: Join) -> Iterator[Pair]:
         for box in boxes:
             yield from zip(box, cluster, strict=True)
     else:
-        yield from _matched(join.pattern, [member for box in boxes for member in box], cluster)
+        yield from _matched(join, [member for box in boxes for member in box], cluster)
 
 
-def _matched(pattern: str, ones: list[str], others: list[str]) -> Iterator[Pair]:
-    match pattern:
+def _matched(join: Join, ones: list[str], others: list[str]) -> Iterator[Pair]:
+    match join.pattern:
         case "all":
             yield from product(ones, others)
         case "index":
@@ -97,6 +98,8 @@ def _matched(pattern: str, ones: list[str], others: list[str]) -> Iterator[Pair]
             yield from _in_blocks(ones, others)
         case "mesh":
             yield from combinations(ones, 2)
+        case "torus":
+            yield from _on_torus(join.shape or (), ones)
         case _:
             yield from pairwise(ones)
 
@@ -105,6 +108,16 @@ def _in_blocks(ones: list[str], others: list[str]) -> Iterator[Pair]:
     small, large = sorted((ones, others), key=len)
     run = len(large) // len(small)
     return ((small[index // run], member) for index, member in enumerate(large))
+
+
+def _on_torus(shape: tuple[int, ...], ones: list[str]) -> Iterator[Pair]:
+    """Each with its next in every direction of the grid, and the last with the first."""
+    places = np.arange(len(ones)).reshape(shape)
+    for axis, side in enumerate(shape):
+        # In a side of two the way round would be the same link once more.
+        starts = range(side if side > 2 else side - 1)
+        here, following = (grid.take(starts, axis) for grid in (places, np.roll(places, -1, axis)))
+        yield from ((ones[i], ones[j]) for i, j in zip(here.flat, following.flat, strict=True))
 
 
 def _add_link(graph: nx.DiGraph, join: Join, tail: str, head: str) -> None:

@@ -4,6 +4,7 @@ A *box* is a scale-up node. Groups stand in every box or once in the cluster; a 
 two groups by a pattern. Every link has two directions of the same speed.
 """
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -48,10 +49,14 @@ class Join(Spec):
     """Links between the members of two groups (or within one)."""
 
     between: Annotated[tuple[str, str], Field(strict=False)]
-    pattern: Literal["all", "index", "blocks", "mesh", "chain"] = "all"
+    pattern: Literal["all", "index", "blocks", "mesh", "chain", "torus"] = "all"
     """all: each with each. index: member i with member i (of each box). blocks: the larger
     group in equal runs over the smaller. mesh: each with every other of the same group.
-    chain: i with i + 1 of the same group."""
+    chain: i with i + 1 of the same group. torus: the members of a group on a grid that closes
+    in every direction, each with its next in each."""
+    shape: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
+    """Of a torus: the sides of the grid; the last runs fastest. A side of 2 has one link, not two,
+    between its two members, and a side of 1 none."""
     kind: str
     bytes_per_s: BytesPerSecond
     """Of one direction."""
@@ -103,12 +108,13 @@ class TopologySpec(Spec):
                 known = ", ".join(self.groups)
                 raise MisfitError((*at, "between"), f"{name!r} is no group; the groups are {known}")
         one, other = link.between
-        if (one == other) != (link.pattern in ("mesh", "chain")):
+        if (one == other) != (link.pattern in ("mesh", "chain", "torus")):
             raise MisfitError(
                 (*at, "pattern"),
-                f"{link.pattern!r} between {one} and {other}; 'mesh' and 'chain' join a group with "
-                "itself, the others join two groups",
+                f"{link.pattern!r} between {one} and {other}; 'mesh', 'chain' and 'torus' join a "
+                "group with itself, the others join two groups",
             )
+        self._check_shape(link, at)
         ones, others = self._sides(link)
         if link.pattern == "index" and ones != others:
             raise MisfitError(
@@ -120,6 +126,21 @@ class TopologySpec(Spec):
                 (*at, "pattern"),
                 f"'blocks' between {ones} and {others} members; write counts of which one is a "
                 "multiple of the other",
+            )
+
+    def _check_shape(self, link: Join, at: tuple[str, int]) -> None:
+        if (link.pattern == "torus") != (link.shape is not None):
+            raise MisfitError(
+                (*at, "shape"),
+                f"{'not given' if link.shape is None else 'given'} with pattern {link.pattern!r}; "
+                "a 'torus', and only that, has one, for example [4, 4, 8]",
+            )
+        members = self.groups[link.between[0]].count
+        if link.shape is not None and math.prod(link.shape) != members:
+            raise MisfitError(
+                (*at, "shape"),
+                f"{list(link.shape)} holds {math.prod(link.shape)} parts, but "
+                f"{link.between[0]} has {members}; change one",
             )
 
     def _sides(self, link: Join) -> tuple[int, int]:
@@ -141,9 +162,16 @@ class TopologySpec(Spec):
                 return times * ones * (ones - 1) // 2
             case "chain":
                 return times * (ones - 1)
+            case "torus":
+                return times * sum(_links_along(side, ones) for side in link.shape or ())
         return times * max(ones, others)
 
     def members(self, name: str) -> int:
         """How many members a group has in the whole cluster."""
         group = self.groups[name]
         return group.count * (self.boxes if group.per == "box" else 1)
+
+
+def _links_along(side: int, members: int) -> int:
+    """How many links a torus has in the direction of one side: rings, pairs or nothing."""
+    return members if side > 2 else members * (side - 1) // 2

@@ -91,6 +91,15 @@ def test_a_name_that_is_nearly_one_is_suggested() -> None:
     )
 
 
+def test_of_many_names_the_first_are_listed_and_the_others_counted() -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        find("topologies", "nothing-like-it")
+
+    listed = str(refusal.value).partition("known: ")[2]
+    assert listed.count(",") == 19
+    assert listed.endswith(f" and {len(names('topologies')) - 20} more")
+
+
 @pytest.mark.parametrize("name", ["", "x" * 100_000, "a\nb", "\0", "ü"])
 def test_any_text_is_no_name_in_one_short_line(name: str) -> None:
     with pytest.raises(ScenarioError) as refusal:

@@ -9,6 +9,7 @@ from .scenario_files import SCENARIO, refusal, spoiled, written
 ZIPF = "{kind: zipf, exponent: 0.5}"
 POOLS = "pools:\n    - {replicas: 1, attention: {tp: 8}}"
 LINK = "{between: [gpu, leaf], kind: x, bytes_per_s: 1 GB/s, latency: 1 us}"
+TORUS = LINK.replace("gpu, leaf", "gpu, gpu").replace("kind: x", "kind: x, pattern: torus")
 
 FAULTS = {
     "unknown key": ("seed: 1", "sed: 1", "15: sed: unknown key; did you mean 'seed'? known: name"),
@@ -95,7 +96,7 @@ FAULTS = {
     "unknown device": (
         "dgx-h100",
         "dgx-h100\n  groups: {gpu: {device: h10}}",
-        "4: topology.groups.gpu.device: 'h10' is none of the devices; known: a100-sxm-80gb",
+        "4: topology.groups.gpu.device: 'h10' is none of the devices; did you mean 'a10'?",
     ),
     "wrong unit in a device": (
         "dgx-h100",
@@ -125,7 +126,28 @@ FAULTS = {
     "unknown pattern": (
         "dgx-h100",
         f"dgx-h100\n  links:\n    - {LINK.replace('kind: x', 'kind: x, pattern: ring')}",
-        "5: topology.links.0.pattern: 'ring' is not 'all', 'index', 'blocks', 'mesh' or 'chain'",
+        "5: topology.links.0.pattern: 'ring' is not 'all', 'index', 'blocks', 'mesh', 'chain' or "
+        "'torus'",
+    ),
+    "torus without a shape": (
+        "dgx-h100",
+        f"dgx-h100\n  links:\n    - {TORUS}",
+        "5: topology.links.0.shape: not given with pattern 'torus'; a 'torus', and only that, has",
+    ),
+    "shape without a torus": (
+        "dgx-h100",
+        f"dgx-h100\n  links:\n    - {TORUS.replace('torus', 'mesh, shape: [2, 4]')}",
+        "5: topology.links.0.shape: given with pattern 'mesh'; a 'torus', and only that, has one",
+    ),
+    "shape of another size": (
+        "dgx-h100",
+        f"dgx-h100\n  links:\n    - {TORUS.replace('torus', 'torus, shape: [3, 3]')}",
+        "5: topology.links.0.shape: [3, 3] holds 9 parts, but gpu has 8; change one",
+    ),
+    "torus of two groups": (
+        "dgx-h100",
+        f"dgx-h100\n  links:\n    - {LINK.replace('kind: x', 'kind: x, pattern: torus')}",
+        "5: topology.links.0.pattern: 'torus' between gpu and leaf; 'mesh', 'chain' and 'torus'",
     ),
     "numbered group": (
         "dgx-h100",

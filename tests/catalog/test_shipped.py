@@ -44,13 +44,24 @@ def test_what_was_asked_for_is_there() -> None:
             "llama-3.1-8b llama-3.1-70b gpt-3-175b deepseek-r1 deepseek-r1-60-layers mixtral-8x7b "
             "qwen3-30b-a3b"
         ),
-        "devices": "a100-sxm-80gb h100-sxm h200-sxm b200-sxm rtx-pro-6000",
+        "devices": (
+            "v100-sxm2-32gb a100-sxm-40gb a100-sxm-80gb a100-pcie-80gb h100-sxm h100-pcie h800-sxm "
+            "h200-sxm h20-sxm b200-sxm gb200 b300-sxm gb300 mi300x mi325x mi355x tpu-v5e tpu-v5p "
+            "tpu-v6e tpu-v7 gaudi-3 l40s rtx-pro-6000 rtx-4090 a10"
+        ),
         "topologies": " ".join(
-            ["single switched-32 pcie-gen5-8 pcie-gen5-8-h200"]
+            ["single switched-32 pcie-gen5-8 pcie-gen5-8-h200 gb200-nvl72 gb300-nvl72 mi300x-8"]
+            + ["mi325x-8 mi355x-8 tpu-v5e-16x16 tpu-v5p-8x4x4 tpu-v6e-16x16 gaudi-3-8"]
             + [
                 f"dgx-{one}{more}"
-                for one in ("a100", "h100", "h200", "b200")
-                for more in ("", "-x2", "-x4")
+                for one in ("a100", "h100", "h200", "b200", "b300")
+                for more in ("", "-x2", "-x4", "-x8")
+            ]
+            + [
+                f"pcie-{generation}-{count}-{shape}"
+                for generation in ("gen4", "gen5")
+                for count in (4, 8)
+                for shape in ("one-switch", "two-switches", "two-sockets", "direct")
             ]
         ),
         "engines": "ideal plain",
@@ -118,12 +129,23 @@ def test_the_usual_node_of_a_device_has_that_device(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "bf16", "memory", "bandwidth", "watts"),
     [
-        # NVIDIA's data sheets, without sparsity.
+        # The makers' data sheets, without sparsity.
         ("a100-sxm-80gb", 312e12, 80e9, 2.039e12, 400),
         ("h100-sxm", 989.5e12, 80e9, 3.35e12, 700),
         ("h200-sxm", 989.5e12, 141e9, 4.8e12, 700),
         ("b200-sxm", 2250e12, 192e9, 8e12, 1000),
         ("rtx-pro-6000", 468e12, 96e9, 1.792e12, 600),
+        # Where their sources disagree, the files say what was taken.
+        ("h100-pcie", 756e12, 80e9, 2e12, 350),
+        ("h20-sxm", 148e12, 96e9, 4e12, 400),
+        ("gb200", 2500e12, 186e9, 8e12, 1200),
+        ("b300-sxm", 2250e12, 288e9, 8e12, 1100),
+        ("gb300", 2500e12, 288e9, 8e12, 1400),
+        ("mi300x", 1307.4e12, 192e9, 5.3e12, 750),
+        ("mi355x", 2500e12, 288e9, 8e12, 1400),
+        ("gaudi-3", 1835e12, 128e9, 3.7e12, 900),
+        ("l40s", 362e12, 48e9, 0.864e12, 350),
+        ("rtx-4090", 165.2e12, 24e9, 1.008e12, 450),
     ],
 )
 def test_devices_have_the_figures_of_their_data_sheets(
@@ -134,6 +156,23 @@ def test_devices_have_the_figures_of_their_data_sheets(
     assert device.peak_flop_per_s["bf16"] == pytest.approx(bf16)
     assert (device.memory_bytes, device.memory_bytes_per_s) == (memory, bandwidth)
     assert device.peak_w == watts
+
+
+@pytest.mark.parametrize(
+    ("name", "ridge"),
+    [
+        # arXiv 2507.15465, table I; its 320.42 of TPU v7 is with 7.2 TB/s, and 2307 / 7.4 is 311.8.
+        ("v100-sxm2-32gb", 138.89),
+        ("a100-sxm-80gb", 153.02),
+        ("h200-sxm", 206.15),
+        ("b200-sxm", 281.25),
+        ("tpu-v5p", 166.0),
+        ("tpu-v7", 311.76),
+        ("mi325x", 217.9),
+    ],
+)
+def test_ridge_points_are_those_of_the_paper(name: str, ridge: float) -> None:
+    assert load_device(name).ridge_flop_per_byte == pytest.approx(ridge, abs=0.01)
 
 
 @pytest.mark.parametrize("name", names("devices"))

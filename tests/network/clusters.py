@@ -1,5 +1,6 @@
 """Clusters for the tests of this folder, small enough to work out by hand."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,6 +51,12 @@ def star(devices: int, *, reduces: bool = False, through: float | None = None) -
         "switch": group("switch", 1, reduces=reduces, through_bytes_per_s=through),
     }
     return topology(1, groups, [join("gpus", "switch", "all", 100.0, 0.125)])
+
+
+def torus(shape: tuple[int, ...]) -> TopologySpec:
+    """One box of devices on a grid that closes in every direction: 100 B/s a link, 1/8 s a hop."""
+    link = join("chip", "chip", "torus", 100.0, 0.125).model_copy(update={"shape": shape})
+    return topology(1, {"chip": group("device", math.prod(shape))}, [link])
 
 
 def rails(boxes: int, devices: int, *, spines: int = 0) -> TopologySpec:

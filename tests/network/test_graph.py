@@ -2,8 +2,9 @@ import pytest
 
 from sim.errors import ScenarioError
 from sim.network.graph import build
+from sim.network.routes import Network
 
-from .clusters import group, join, pods, rails, sockets, star, topology
+from .clusters import group, join, pods, rails, sockets, star, topology, torus
 
 
 def test_parts_are_named_by_box_group_and_index_in_declared_order() -> None:
@@ -95,6 +96,37 @@ def test_a_group_is_joined_with_itself_inside_each_box(pattern: str, links: int)
 
     assert graph.number_of_edges() == 3 * links
     assert all(tail[:4] == head[:4] for tail, head in graph.edges)
+
+
+@pytest.mark.parametrize(
+    ("shape", "pairs"),
+    [
+        ((4,), {(0, 1), (1, 2), (2, 3), (0, 3)}),
+        # Rows 0 1 2 and 3 4 5: a ring along each, and one link between the two of a column.
+        ((2, 3), {(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (0, 3), (1, 4), (2, 5)}),
+        ((1, 3), {(0, 1), (1, 2), (0, 2)}),
+        ((2, 2), {(0, 1), (2, 3), (0, 2), (1, 3)}),
+    ],
+)
+def test_a_torus_closes_in_every_direction(
+    shape: tuple[int, ...], pairs: set[tuple[int, int]]
+) -> None:
+    spec = torus(shape)
+
+    graph = build(spec)
+
+    both = pairs | {(other, one) for one, other in pairs}
+    assert set(graph.edges) == {(f"box0/chip{one}", f"box0/chip{other}") for one, other in both}
+    assert spec.pairs(spec.links[0]) == len(pairs)
+
+
+def test_a_torus_of_three_sides_reaches_the_farthest_in_half_of_each_side() -> None:
+    network = Network.of(torus((4, 4, 8)))
+
+    # From (0, 0, 0): by 2, 2 and 4 to (2, 2, 4), which is 2 x 32 + 2 x 8 + 4; to (0, 0, 7) by 1.
+    assert len(network.route(0, 84)) == 2 + 2 + 4
+    assert len(network.route(0, 7)) == 1
+    assert max(len(network.route(0, other)) for other in range(128)) == 8
 
 
 def test_two_shared_groups_are_joined_once() -> None:
