@@ -4,14 +4,15 @@ What a command needs is imported when it runs, so that help and mistakes in typi
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
-from sim.errors import ScenarioError, SimulationError
+from sim.errors import ScenarioError, ScenarioWarning, SimulationError
 
 app = typer.Typer(
     name="moesim",
@@ -63,6 +64,13 @@ _Engine = Annotated[str, typer.Option(help="The engine profile: its efficiencies
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the number returned is the exit status."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", ScenarioWarning)
+        warnings.showwarning = _say_warning
+        return _status(argv)
+
+
+def _status(argv: Sequence[str] | None) -> int:
     try:
         app(None if argv is None else list(argv), prog_name="moesim")
     except SystemExit as end:
@@ -232,6 +240,17 @@ def _plain(table_format: TableFormat | None) -> Any:
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
+
+
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _say(f"moesim: warning: {message}")
 
 
 def _say_progress(what: str) -> None:

@@ -5,6 +5,10 @@ class ScenarioError(Exception):
     """Input that the user can mend: says where, what was found and what would do."""
 
 
+class ScenarioWarning(UserWarning):
+    """Input that is taken, though a part of it is not modelled."""
+
+
 def one_line(text: str) -> str:
     """The text with line ends and control characters made visible, so that a message is a line."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

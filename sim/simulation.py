@@ -83,10 +83,8 @@ def _player(
 
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
-    engine, window = scenario.engine, scenario.model.window
-    limits = RankLimits(
-        engine.max_sequences, engine.max_step_tokens, window.tokens if window else None
-    )
+    engine = scenario.engine
+    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.window)
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.catalog.files import Document, Key, Location, read_document
+from sim.catalog.hugging_face import is_config, model_keys
 from sim.catalog.keys import is_same_key, spelling
 from sim.catalog.names import Kind, expanded, find, is_file, is_path
 from sim.errors import ScenarioError
@@ -96,7 +97,17 @@ def entry_of(kind: Kind, reference: str, folder: Path, seen: tuple[Path, ...] = 
     place = path.resolve()
     if place in seen:
         raise _CircleError(" -> ".join(other.stem for other in (*seen, path)))
+    if kind == "models" and is_config(document.mapping):
+        return _from_config(document, place)
     return with_base(kind, from_document(document, path), (*seen, place))
+
+
+def _from_config(document: Document, place: Path) -> Entry:
+    """A model of Hugging Face: called config.json, it is named for its folder."""
+    mapping = model_keys(document.mapping, document.name)
+    origin = Origin(mapping, document.name, document.folder, {})
+    stem = place.parent.name if place.stem == "config" else place.stem
+    return Entry(mapping, (origin,), stem or None)
 
 
 def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:

@@ -8,7 +8,7 @@ prefill and decode the two share projections and have a core kernel each.
 
 from typing import Literal, NamedTuple
 
-from sim.physics.feed_forward_operators import norm
+from sim.physics.feed_forward_operators import norms
 from sim.physics.kernels import (
     Core,
     attention,
@@ -44,7 +44,7 @@ def attention_operators(
     """The kernels of every layer's attention, on one device of a rank."""
     shape = model.attention
     tokens = sums.decode_tokens + sums.prefill_tokens
-    found = [norm(model, precision, "attention", model.layers, tokens)]
+    found = norms(model, precision, "attention", model.layers, tokens)
     if isinstance(shape, LatentAttention):
         return found + _latent(model, shape, precision, tp, sums, mla)
     return found + _grouped(model, shape, precision, tp, sums)

@@ -20,7 +20,7 @@ def dense_operators(
     """A dense feed-forward on `tokens` tokens."""
     layers = model.layers - len(model.expert_layers)
     return [
-        norm(model, precision, "dense", layers, tokens),
+        *norms(model, precision, "dense", layers, tokens),
         *_feed_forward("dense", layers, model, precision, model.intermediate_size / tp, tokens),
     ]
 
@@ -30,9 +30,9 @@ def gate_operators(
 ) -> list[Operator]:
     """Norm, router and shared experts of a layer of experts, on `tokens` tokens of a rank."""
     layers, element = len(model.expert_layers), precision.activations
-    hidden, choices = model.hidden_size, experts.experts
+    hidden, choices = model.hidden_size, experts.experts + experts.shared_gate
     found = [
-        norm(model, precision, "experts", layers, tokens),
+        *norms(model, precision, "experts", layers, tokens),
         Operator(
             "router",
             "experts",
@@ -74,16 +74,24 @@ def expert_operators(
     return [Operator("experts", "experts", len(model.expert_layers), "moe_experts", work)]
 
 
-def norm(
+def norms(
     model: ModelSpec,
     precision: Precision,
     phase: Literal["attention", "dense", "experts"],
     layers: int,
     tokens: Real,
-) -> Operator:
-    """The norm before half a layer, which also adds the last output to the residual."""
+) -> list[Operator]:
+    """The norm before half a layer, which also adds the last output to the residual.
+
+    And the one after it, of models that have four a layer.
+    """
     moved = 4 * model.hidden_size * tokens  # both are read, both results written
-    return Operator("norm", phase, layers, "elementwise", elementwise(moved, precision.activations))
+    before = elementwise(moved, precision.activations)
+    found = [Operator("norm", phase, layers, "elementwise", before)]
+    if model.norms_per_layer == 4:  # one vector is read, one written
+        after = elementwise(2 * model.hidden_size * tokens, precision.activations)
+        found.append(Operator("output norm", phase, layers, "elementwise", after))
+    return found
 
 
 def _feed_forward(

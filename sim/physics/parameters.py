@@ -1,7 +1,7 @@
 """The tensors of a model: how many elements, in which type, and how they are split over devices.
 
 One table serves the parameter count, the memory of a device and the check that a step reads every
-weight once. Left out: biases of experts, attention sinks and other extras of single models.
+weight once.
 """
 
 from typing import Literal, NamedTuple
@@ -47,7 +47,7 @@ def kv_heads_on_device(attention: GroupedAttention, tp: int) -> float:
 
 def _ends(model: ModelSpec) -> list[Tensor]:
     size = model.vocabulary * model.hidden_size
-    norms = (2 * model.layers + 1) * model.norm_vectors * model.hidden_size
+    norms = (model.norms_per_layer * model.layers + 1) * model.norm_vectors * model.hidden_size
     found = [
         Tensor("embedding", size, is_quantised=False),
         Tensor("positions", model.positions * model.hidden_size, "whole", is_quantised=False),
@@ -78,8 +78,12 @@ def _grouped(model: ModelSpec, attention: GroupedAttention) -> list[Tensor]:
         ]
     if attention.output_bias:
         found.append(Tensor("output bias", layers * hidden, "whole", is_quantised=False))
+    if attention.sinks:
+        found.append(Tensor("sink biases", layers * attention.heads, is_quantised=False))
     if attention.qk_norm:
-        size = 2 * layers * attention.head_size
+        in_one = attention.qk_norm == "all-heads"
+        heads = attention.heads + attention.kv_heads if in_one else 2
+        size = layers * heads * attention.head_size
         found.append(Tensor("query and key norms", size, "whole", is_quantised=False))
     return found
 
@@ -118,11 +122,21 @@ def _dense(model: ModelSpec) -> list[Tensor]:
 
 def _experts(model: ModelSpec, experts: RoutedExperts) -> list[Tensor]:
     layers, hidden = len(model.expert_layers), model.hidden_size
-    expert = (3 if model.gated else 2) * hidden * experts.intermediate_size
+    columns = (2 if model.gated else 1) * experts.intermediate_size
+    expert = hidden * (columns + experts.intermediate_size)
     router_bias = layers * experts.experts if experts.router_bias else 0
-    return [
-        Tensor("router", layers * hidden * experts.experts, "whole", is_quantised=False),
+    choices = experts.experts + experts.shared_gate
+    found = [
+        Tensor("router", layers * hidden * choices, "whole", is_quantised=False),
         Tensor("router bias", router_bias, "whole", is_quantised=False),
         Tensor("shared experts", layers * experts.shared_experts * expert, "shared"),
         Tensor("routed experts", layers * experts.experts * expert, "experts"),
+    ]
+    if not model.feed_forward_bias:
+        return found
+    biases = layers * (columns + hidden)
+    return [
+        *found,
+        Tensor("shared biases", experts.shared_experts * biases, "shared", is_quantised=False),
+        Tensor("expert biases", experts.experts * biases, "experts", is_quantised=False),
     ]

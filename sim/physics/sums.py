@@ -1,7 +1,8 @@
 """All that the cost of a step depends on: sums over its sequences, so any batch costs the same.
 
 A token attends to itself and to what came before it; under a window of w tokens, to the last w with
-itself. Numbers may be floats or arrays with any leading axes.
+itself; in chunks of w tokens, to what came before it in its chunk. Numbers may be floats or arrays
+with any leading axes.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.physics.work import Real
+from sim.spec.model import Window
 
 
 class StepSums(NamedTuple):
@@ -35,12 +37,12 @@ class StepSums(NamedTuple):
     """Sequences whose next token comes out of this step."""
 
 
-def decode(kv_tokens: Real, window_tokens: int | None = None) -> StepSums:
+def decode(kv_tokens: Real, window: Window | None = None) -> StepSums:
     """One sequence that decodes a token, which attends to `kv_tokens` with itself."""
     return StepSums(
         decode_tokens=1.0,
         decode_kv_tokens=kv_tokens,
-        decode_window_kv_tokens=_at_most(kv_tokens, window_tokens),
+        decode_window_kv_tokens=0.0 if window is None else window_kv_tokens(kv_tokens, window),
         sampled_tokens=1.0,
     )
 
@@ -48,7 +50,7 @@ def decode(kv_tokens: Real, window_tokens: int | None = None) -> StepSums:
 def prefill(
     new_tokens: Real,
     prefix_tokens: Real = 0.0,
-    window_tokens: int | None = None,
+    window: Window | None = None,
     *,
     samples: bool = True,
 ) -> StepSums:
@@ -56,32 +58,43 @@ def prefill(
 
     `samples`: the chunk ends its prompt, so that a token comes out.
     """
-    is_windowed = window_tokens is not None
     return StepSums(
         prefill_tokens=new_tokens,
         prefill_pairs=causal_pairs(new_tokens, prefix_tokens),
         prefill_kv_tokens=prefix_tokens + new_tokens,
-        prefill_window_pairs=causal_pairs(new_tokens, prefix_tokens, window_tokens)
-        if is_windowed
-        else 0.0,
-        prefill_window_kv_tokens=_seen_prefix(prefix_tokens, window_tokens) + new_tokens
-        if is_windowed
-        else 0.0,
+        prefill_window_pairs=0.0
+        if window is None
+        else causal_pairs(new_tokens, prefix_tokens, window),
+        prefill_window_kv_tokens=0.0
+        if window is None
+        else _seen_prefix(prefix_tokens, window) + new_tokens,
         sampled_tokens=1.0 if samples else 0.0,
     )
 
 
-def causal_pairs(new_tokens: Real, prefix_tokens: Real, window_tokens: int | None = None) -> Real:
+def causal_pairs(new_tokens: Real, prefix_tokens: Real, window: Window | None = None) -> Real:
     """Pairs of each of the new tokens with what it attends to.
 
     Token i of the n new ones attends to p + i tokens, or to w of them: with f tokens before the
-    window fills, f p + f (f + 1) / 2 + (n - f) w.
+    window fills, f p + f (f + 1) / 2 + (n - f) w. In chunks, a sequence of x tokens has
+    [x / w] w (w + 1) / 2 + r (r + 1) / 2 pairs with r = x mod w; the new ones those of p + n less
+    those of p.
     """
-    if window_tokens is None:
+    if window is None:
         return new_tokens * prefix_tokens + new_tokens * (new_tokens + 1) / 2
-    filling = _between(window_tokens - prefix_tokens, new_tokens)
+    if window.kind == "chunked":
+        ends = prefix_tokens + new_tokens
+        return _chunked_pairs(ends, window.tokens) - _chunked_pairs(prefix_tokens, window.tokens)
+    filling = _between(window.tokens - prefix_tokens, new_tokens)
     growing = filling * prefix_tokens + filling * (filling + 1) / 2
-    return growing + (new_tokens - filling) * window_tokens
+    return growing + (new_tokens - filling) * window.tokens
+
+
+def window_kv_tokens(kv_tokens: Real, window: Window) -> Real:
+    """What the last of so many tokens (at least one) attends to, itself included."""
+    if window.kind == "chunked":
+        return (kv_tokens - 1) % window.tokens + 1
+    return _at_most(kv_tokens, window.tokens)
 
 
 def total(parts: Iterable[StepSums]) -> StepSums:
@@ -90,17 +103,20 @@ def total(parts: Iterable[StepSums]) -> StepSums:
     return StepSums(*(sum(column) for column in columns))
 
 
-def _at_most(tokens: Real, window_tokens: int | None) -> Real:
-    if window_tokens is None:
-        return 0.0
-    if isinstance(tokens, np.ndarray):
-        return np.minimum(tokens, window_tokens)
-    return min(tokens, float(window_tokens))
+def _chunked_pairs(tokens: Real, chunk_tokens: int) -> Real:
+    rest = tokens % chunk_tokens
+    return tokens // chunk_tokens * (chunk_tokens * (chunk_tokens + 1) / 2) + rest * (rest + 1) / 2
 
 
-def _seen_prefix(prefix_tokens: Real, window_tokens: int | None) -> Real:
+def _at_most(tokens: Real, most: int) -> Real:
+    return np.minimum(tokens, most) if isinstance(tokens, np.ndarray) else min(tokens, most)
+
+
+def _seen_prefix(prefix_tokens: Real, window: Window) -> Real:
+    if window.kind == "chunked":
+        return prefix_tokens % window.tokens
     # The first new token fills one place of the window itself.
-    return 0.0 if window_tokens is None else _at_most(prefix_tokens, window_tokens - 1)
+    return _at_most(prefix_tokens, window.tokens - 1)
 
 
 def _between(tokens: Real, most: Real) -> Real:

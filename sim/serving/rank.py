@@ -13,6 +13,7 @@ from sim.physics.sums import StepSums, prefill, total
 from sim.serving.decode_batch import DecodeBatch
 from sim.serving.kv_cache import KvCache
 from sim.serving.sequence import ServedSequence
+from sim.spec.model import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class RankLimits:
 
     max_sequences: int
     max_step_tokens: int
-    window_tokens: int | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Rank:
 
     def __post_init__(self) -> None:
         """Start empty."""
-        self.decoding = DecodeBatch(self.limits.window_tokens)
+        self.decoding = DecodeBatch(self.limits.window)
 
     @property
     def is_idle(self) -> bool:
@@ -190,7 +191,7 @@ class Rank:
         return True
 
     def _sums(self) -> StepSums:
-        window, batch = self.limits.window_tokens, self.decoding
+        window, batch = self.limits.window, self.decoding
         decoding = StepSums(
             decode_tokens=batch.sequences,
             decode_kv_tokens=batch.next_kv_tokens,

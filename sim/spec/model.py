@@ -14,9 +14,12 @@ class GroupedAttention(Spec):
     heads: Count
     kv_heads: Count
     head_size: Count
-    qk_norm: bool = False
+    qk_norm: bool | Literal["all-heads"] = False
+    """Queries and keys are normed: head by head with one vector, or all heads as one."""
     qkv_bias: bool = False
     output_bias: bool = False
+    sinks: bool = False
+    """A learned logit for each head, which takes attention that no token should have."""
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> "GroupedAttention":
@@ -44,8 +47,11 @@ Attention = Annotated[GroupedAttention | LatentAttention, Field(discriminator="k
 
 
 class Window(Spec):
-    """Some layers attend to the last `tokens` tokens only."""
+    """Some layers attend to near tokens only."""
 
+    kind: Literal["sliding", "chunked"] = "sliding"
+    """sliding: to the last `tokens` tokens. chunked: the sequence is cut into chunks of `tokens`
+    tokens, and each attends to what came before it in its own chunk."""
     tokens: Count
     layers: Count
     """How many of the model's layers are windowed; the rest attend to everything."""
@@ -64,8 +70,10 @@ class RoutedExperts(Spec):
     """A layer of experts follows `every - 1` dense ones (after the first dense layers)."""
     expert_groups: Count = 1
     groups_per_token: Count = 1
+    shared_gate: bool = False
+    """A vector that weighs what the shared experts say."""
     router_bias: bool = False
-    """A bias of each expert that only steers the choice (DeepSeek-V3's load balancing)."""
+    """A bias of each expert in the choice (as DeepSeek-V3's, that balances the load)."""
 
     @model_validator(mode="after")
     def _choice_exists(self) -> "RoutedExperts":
@@ -88,11 +96,13 @@ class RoutedExperts(Spec):
                 f"{self.experts_per_token} is above the {reachable} experts that a token can "
                 "reach; write fewer",
             )
+        if self.shared_gate and not self.shared_experts:
+            raise MisfitError(("shared_gate",), "needs shared_experts; give them or leave it out")
         return self
 
 
 class ModelSpec(Spec):
-    """One model. Layers are `attention, feed-forward`, with the norms before each."""
+    """One model. Layers are `attention, feed-forward`, with norms before (and after) each."""
 
     name: str
     description: str = ""
@@ -109,6 +119,9 @@ class ModelSpec(Spec):
     gated: bool = True
     """Three matrices (gate, up, down) instead of two (up, down)."""
     feed_forward_bias: bool = False
+    """The matrices have biases, those of experts too."""
+    norms_per_layer: Literal[2, 4] = 2
+    """2: before attention and before the feed-forward. 4: after each as well."""
     norm_vectors: Count = 1
     """Vectors a norm: 1 (RMS), 2 (scale and shift)."""
     experts: RoutedExperts | None = None

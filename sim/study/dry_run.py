@@ -109,7 +109,7 @@ def _decode_step(
 ) -> PricedStep:
     batch = decode_batch(scenario, replica, lengths, ranks)
     kv_tokens = round(lengths.prompt_tokens + lengths.output_tokens / 2)
-    of_one = decode(float(kv_tokens), _window_tokens(scenario))
+    of_one = decode(float(kv_tokens), scenario.model.window)
     sums = StepSums(*(batch.sequences * amount for amount in of_one))
     title = (
         f"decode: {batch.sequences} sequences a rank (limit: {batch.limit}), "
@@ -120,14 +120,10 @@ def _decode_step(
 
 def _prefill_step(scenario: Scenario, replica: DeployedReplica, lengths: MeanLengths) -> PricedStep:
     new_tokens = min(round(lengths.prompt_tokens), scenario.engine.max_step_tokens)
-    sums = prefill(float(new_tokens), window_tokens=_window_tokens(scenario))
+    sums = prefill(float(new_tokens), window=scenario.model.window)
     return _priced(
         scenario, replica, sums, f"prefill: one prompt a rank, {new_tokens} tokens of it"
     )
-
-
-def _window_tokens(scenario: Scenario) -> int | None:
-    return scenario.model.window.tokens if scenario.model.window else None
 
 
 def _priced(scenario: Scenario, replica: DeployedReplica, sums: StepSums, title: str) -> PricedStep:

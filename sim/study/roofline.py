@@ -13,7 +13,7 @@ from sim.errors import ScenarioError
 from sim.physics.operators import Mla, Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.spec.device import DeviceSpec
-from sim.spec.model import ModelSpec
+from sim.spec.model import ModelSpec, Window
 from sim.spec.scenario import EngineProfile, Precision
 from sim.study.operator_prices import OperatorPrice, operator_price
 
@@ -32,10 +32,10 @@ class Step:
         """Fed to the model."""
         return self.batch * (self.length_tokens if self.is_prefill else 1)
 
-    def sums(self, window_tokens: int | None) -> StepSums:
+    def sums(self, window: Window | None) -> StepSums:
         """What its cost depends on."""
         one = prefill if self.is_prefill else decode
-        of_one = one(float(self.length_tokens), window_tokens=window_tokens)
+        of_one = one(float(self.length_tokens), window=window)
         return StepSums(*(self.batch * amount for amount in of_one))
 
 
@@ -76,8 +76,7 @@ def roofline(
 ) -> list[OperatorPrice]:
     """A row for each kernel that has something to do, in the order in which a layer runs them."""
     _check(model, device, step, precision, tp)
-    window_tokens = model.window.tokens if model.window else None
-    kernels = operators(model, precision, tp, step.sums(window_tokens), mla)
+    kernels = operators(model, precision, tp, step.sums(model.window), mla)
     kernels += _routed_experts(model, precision, step.tokens, tp)
     priced = (operator_price(kernel, device, profile) for kernel in kernels)
     return [price for price in priced if price is not None]

@@ -135,7 +135,7 @@ def test_every_problem_of_a_file_is_a_line(tmp_path: Path) -> None:
         (("compare", "chat-llama-70b", "--vary", "topology"), ("'topology'", "write for example")),
         (("compare", "chat-llama-70b", "--vary", "seed=1,1"), ("seed=1,1", "give each once")),
         (("list", "modles"), ("'modles'", "did you mean 'models'")),
-        (("show", "deepseek-r2"), ("'deepseek-r2'", "did you mean 'deepseek-r1'")),
+        (("show", "deepseek-r11"), ("'deepseek-r11'", "did you mean 'deepseek-r1'")),
         (("show", "models/h100-sxm"), ("'models/h100-sxm'", "known: ")),
         (("kernel", "h100-sxm", "gem", "m=1"), ("'gem'", "gemm, gqa_decode")),
         (("kernel", "h100-sxm", "gemm", "m=1", "q=2"), ("q: unknown", "m, n, k, dtype")),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,26 @@ def test_a_kernels_table_names_device_profile_and_topology() -> None:
 
     for word in ("h100-sxm", "plain", "dgx-h100"):
         assert word in out
+
+
+def test_what_a_config_says_that_is_not_modelled_is_a_line_of_its_own(tmp_path: Path) -> None:
+    config = {
+        "model_type": "mistral",
+        "num_hidden_layers": 2,
+        "hidden_size": 64,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "vocab_size": 1000,
+        "odd": 5,
+    }
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+
+    outcome = moesim(
+        "roofline", str(path), *["--device", "h200-sxm", "--batch", "1", "--length", "8"]
+    )
+
+    assert outcome.status == 0
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("moesim: warning: ")
+    assert line.endswith("config.json: odd: not modelled, the model may cost more or less")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sim.spec.scenario import Engine, Experts, Pool, Scenario
 from sim.spec.workload import Workload
 from tests.laws.scenarios import (
+    CHUNKED,
     DENSE,
     IDEAL,
     LATENT,
@@ -101,7 +102,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     """Anything small that can be deployed; half of them with a cache that is soon full."""
     machine = draw(MACHINES)
     devices = len(machine.devices)
-    model = draw(st.sampled_from([DENSE, WINDOWED, MIXTURE, LATENT]))
+    model = draw(st.sampled_from([DENSE, WINDOWED, CHUNKED, MIXTURE, LATENT]))
     replicas = draw(dense_pools(devices) if model.experts is None else expert_pools(devices))
     asked = scenario(
         model,

@@ -49,6 +49,9 @@ DENSE = ModelSpec(
 WINDOWED = DENSE.model_copy(
     update={"name": "small-windowed", "window": Window(tokens=16, layers=2)}
 )
+CHUNKED = DENSE.model_copy(
+    update={"name": "small-chunked", "window": Window(kind="chunked", tokens=16, layers=2)}
+)
 MIXTURE = ModelSpec(
     name="small-mixture",
     layers=3,

@@ -12,6 +12,7 @@ from sim.simulation import simulate
 from sim.spec.model import RoutedExperts
 from sim.spec.scenario import Experts, Pool
 from tests.laws.scenarios import (
+    CHUNKED,
     DENSE,
     LATENT,
     WINDOWED,
@@ -90,6 +91,18 @@ def windowed_step(tokens: int, pairs: float, cached: int, sampled: int, _: bool)
     before = cached - tokens
     near_pairs = sum(min(before + place + 1, 16) for place in range(tokens))
     near_s = grouped_attention(tokens, near_pairs, min(before, 15) + tokens, 1)
+    return two_near_layers(tokens, pairs, cached, sampled, near_s)
+
+
+def chunked_step(tokens: int, pairs: float, cached: int, sampled: int, _: bool) -> float:
+    """Two of the three layers attend to their chunk of 16 tokens."""
+    before = cached - tokens
+    near_pairs = sum((before + place) % 16 + 1 for place in range(tokens))
+    near_s = grouped_attention(tokens, near_pairs, before % 16 + tokens, 1)
+    return two_near_layers(tokens, pairs, cached, sampled, near_s)
+
+
+def two_near_layers(tokens: int, pairs: float, cached: int, sampled: int, near_s: float) -> float:
     rest_s = norm(tokens) + feed_forward(tokens, 256)
     far_s = grouped_attention(tokens, pairs, cached, 1)
     return ends(tokens, sampled, 1) + 2 * (near_s + rest_s) + far_s + rest_s
@@ -192,6 +205,7 @@ def expected_s(prompt: int, chunk: int, step: StepSeconds) -> tuple[float, float
 CASES = {
     "dense": (DENSE, pool(), "per-expert", dense_step),
     "windowed": (WINDOWED, pool(), "per-expert", windowed_step),
+    "chunked": (CHUNKED, pool(), "per-expert", chunked_step),
     "dense over two devices, by ring": (DENSE, pool(2), "per-expert", split_step(False)),
     "dense over two devices, in the switch": (DENSE, pool(2), "per-expert", split_step(True)),
     "experts": (CERTAIN, pool(), "per-expert", mixture_step(1, 0)),

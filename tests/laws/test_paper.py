@@ -97,7 +97,7 @@ def decoding(sequences: int, length: int) -> StepSums:
     ("name", "tp", "mla", "operator", "low", "high"),
     [
         ("gpt-3-175b", 8, "auto", "decode core", 0.95, 1.05),
-        ("llama-4-maverick", 8, "auto", "decode core", 4.75, 5.25),
+        ("llama-4-maverick-full-attention", 8, "auto", "decode core", 4.75, 5.25),
         ("deepseek-r1", 1, "absorbed", "decode core", 200, 245),
         ("deepseek-r1", 1, "expanded", "decode core", 0.95, 1.05),
         ("deepseek-r1", 1, "expanded", "decode decompression", 0.95 * 512, 1.05 * 512),
@@ -133,7 +133,7 @@ def test_c2_a_whole_step_has_the_work_of_its_kernels() -> None:
     ("name", "made_of", "devices", "expected"),
     [
         ("gpt-3-175b", pool(8), 8, 4.5 * 2**20),
-        ("llama-4-maverick", pool(8, 4), 32, 192 * 2**10),
+        ("llama-4-maverick-full-attention", pool(8, 4), 32, 192 * 2**10),
         ("deepseek-r1", pool(1, 32), 32, 61 * 576 * 2),  # 68.6 KiB
     ],
 )
@@ -203,8 +203,8 @@ def _attention_bytes(name: str) -> tuple[float, float]:
     [
         ("deepseek-r1-60-layers", 1, 32, 64, 16),
         ("deepseek-r1-60-layers", 1, 32, 128, 1024),
-        ("llama-4-maverick", 8, 4, 256, 512),
-        ("llama-4-maverick", 1, 32, 64, 1024),
+        ("llama-4-maverick-full-attention", 8, 4, 256, 512),
+        ("llama-4-maverick-full-attention", 1, 32, 64, 1024),
     ],
 )
 def test_c20_no_decode_step_is_below_the_analytic_bound(

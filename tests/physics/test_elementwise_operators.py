@@ -32,6 +32,12 @@ DEEPSEEK = {
 # GPT-3 on one device: a position row more to read, no rotary, and one branch in its feed-forward.
 GPT_3 = {"embedding": 3 * 12288, "dense activation": 2 * 49152, "cache write": 2 * 2 * 12288}
 QWEN = {"query and key norm": 2 * (32 + 4) * 128}
+# Two norms a half: what comes out is read and written before it is added.
+GROK = {
+    "attention norm": 4 * 6144,
+    "attention output norm": 2 * 6144,
+    "experts output norm": 2 * 6144,
+}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +47,7 @@ QWEN = {"query and key norm": 2 * (32 + 4) * 128}
         ("deepseek-r1", 1, DEEPSEEK),
         ("gpt-3-175b", 1, GPT_3),
         ("qwen3-30b-a3b", 1, QWEN),
+        ("grok-1", 1, GROK),
     ],
 )
 def test_small_kernels_move_what_they_read_and_write(

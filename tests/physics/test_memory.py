@@ -20,8 +20,24 @@ BF16 = Precision()
     [
         ("gpt-3-175b", 4.5 * 2**20),
         ("llama-4-maverick", 192 * 2**10),
-        ("deepseek-r1", 70_272),
+        ("llama-4-scout", 192 * 2**10),
         ("llama-3.1-8b", 128 * 2**10),
+        ("llama-3.1-70b", 320 * 2**10),
+        ("llama-3.1-405b", 504 * 2**10),
+        ("deepseek-r1", 70_272),
+        ("deepseek-v2", 69_120),
+        ("deepseek-v2-lite", 31_104),
+        ("kimi-k2", 70_272),
+        ("qwen3-235b-a22b", 188 * 2**10),
+        ("qwen3-30b-a3b", 96 * 2**10),
+        ("mixtral-8x7b", 128 * 2**10),
+        ("mixtral-8x22b", 224 * 2**10),
+        ("gpt-oss-120b", 72 * 2**10),
+        ("gpt-oss-20b", 48 * 2**10),
+        ("glm-4.5", 368 * 2**10),
+        ("glm-4.5-air", 184 * 2**10),
+        ("grok-1", 256 * 2**10),
+        ("minimax-m2.5", 62 * 2 * 8 * 128 * 2),
     ],
 )
 def test_a_token_leaves_the_published_bytes_in_the_cache(name: str, printed: float) -> None:
@@ -40,7 +56,7 @@ def test_an_8_bit_cache_takes_half() -> None:
     assert kv_bytes_per_token(model("deepseek-r1"), Precision(kv="fp8")) == 70_272 / 2
 
 
-@pytest.mark.parametrize("name", ["llama-3.1-8b", "deepseek-r1", "gpt-3-175b", "qwen3-30b-a3b"])
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "deepseek-r1", "gpt-3-175b", "gpt-oss-20b"])
 def test_weights_of_one_device_are_all_parameters(name: str) -> None:
     assert weights_bytes(model(name), BF16) == 2 * parameters(model(name))
 

@@ -18,13 +18,23 @@ from sim.spec.scenario import Precision
 from .catalog_files import device, model, profile
 
 BF16 = Precision()
-MODELS = ["llama-3.1-8b", "gpt-3-175b", "deepseek-r1", "mixtral-8x7b", "qwen3-30b-a3b"]
+MODELS = [
+    "llama-3.1-8b",
+    "gpt-3-175b",
+    "deepseek-r1",
+    "mixtral-8x7b",
+    "qwen3-30b-a3b",
+    "gpt-oss-20b",
+    "grok-1",
+]
 WAYS: list[Mla] = ["auto", "absorbed", "expanded"]
+
+WINDOW = Window(tokens=64, layers=20)
 
 sequences = st.lists(
     st.one_of(
-        st.builds(decode, st.integers(1, 300), st.just(64)),
-        st.builds(prefill, st.integers(1, 300), st.integers(0, 300), st.just(64)),
+        st.builds(decode, st.integers(1, 300), st.just(WINDOW)),
+        st.builds(prefill, st.integers(1, 300), st.integers(0, 300), st.just(WINDOW)),
     ),
     min_size=1,
     max_size=5,
@@ -35,7 +45,7 @@ def _windowed(spec: ModelSpec) -> ModelSpec:
     """Twenty layers see 64 tokens only, where the attention can be windowed at all."""
     if spec.attention.kind == "mla":
         return spec
-    return spec.model_copy(update={"window": Window(tokens=64, layers=20)})
+    return spec.model_copy(update={"window": WINDOW})
 
 
 def _decoding(batch: int, length: int) -> StepSums:
@@ -122,9 +132,7 @@ def test_flop_of_a_dense_token_are_two_a_weight() -> None:
 
 
 def test_windowed_layers_read_their_window_and_the_others_everything() -> None:
-    found = operators(
-        _windowed(model("llama-3.1-8b")), BF16, 1, total([decode(1000.0, window_tokens=64)])
-    )
+    found = operators(_windowed(model("llama-3.1-8b")), BF16, 1, total([decode(1000.0, WINDOW)]))
     cores = [one for one in found if one.kernel == "gqa_decode"]
 
     query_and_context = 2 * 2 * 32 * 128

@@ -4,13 +4,35 @@ from sim.physics.parameters import parameters, router_bias_elements
 
 from .catalog_files import model
 
-# Counted by `transformers` on the makers' configurations.
+# Counted by `transformers` 5.23.0 on the makers' configurations.
 PUBLISHED = {
     "llama-3.1-8b": 8_030_261_248,
     "llama-3.1-70b": 70_553_706_496,
-    "mixtral-8x7b": 46_702_792_704,
-    "qwen3-30b-a3b": 30_532_122_624,
+    "llama-3.1-405b": 405_853_388_800,
+    "llama-4-scout": 107_769_861_120,
     "llama-4-maverick": 400_711_848_960,
+    "mixtral-8x7b": 46_702_792_704,
+    "mixtral-8x22b": 140_620_634_112,
+    "qwen3-8b": 8_190_735_360,
+    "qwen3-32b": 32_762_123_264,
+    "qwen3-30b-a3b": 30_532_122_624,
+    "qwen3-235b-a22b": 235_093_634_560,
+    "gpt-oss-20b": 20_914_757_184,
+    "gpt-oss-120b": 116_829_156_672,
+}
+# Those of which it keeps the biases of the routers (layers x experts) as buffers, uncounted.
+PUBLISHED_WITHOUT_ROUTER_BIASES = {
+    "deepseek-v3": (671_026_404_352, 58 * 256),
+    "deepseek-r1": (671_026_404_352, 58 * 256),
+    "kimi-k2": (1_026_408_209_408, 60 * 384),
+    "minimax-m2.5": (228_689_748_992, 62 * 256),
+}
+# Sums over the makers' configurations without norms and biases, in billions.
+ROUNDED = {
+    "deepseek-v2": 235.74,
+    "deepseek-v2-lite": 15.71,
+    "glm-4.5": 352.8,
+    "glm-4.5-air": 106.9,
 }
 
 
@@ -19,11 +41,25 @@ def test_parameters_are_those_of_the_published_model(name: str) -> None:
     assert parameters(model(name)) == PUBLISHED[name]
 
 
-def test_deepseek_counts_its_router_biases_which_transformers_keeps_as_buffers() -> None:
-    r1 = model("deepseek-r1")
+@pytest.mark.parametrize("name", PUBLISHED_WITHOUT_ROUTER_BIASES)
+def test_router_biases_are_counted_which_transformers_keeps_as_buffers(name: str) -> None:
+    total, biases = PUBLISHED_WITHOUT_ROUTER_BIASES[name]
 
-    assert router_bias_elements(r1) == 58 * 256
-    assert parameters(r1) - router_bias_elements(r1) == 671_026_404_352
+    assert router_bias_elements(model(name)) == biases
+    assert parameters(model(name)) - biases == total
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_parameters_are_the_published_billions(name: str) -> None:
+    assert parameters(model(name)) == pytest.approx(ROUNDED[name] * 1e9, rel=5e-4)
+
+
+def test_grok_has_the_parameters_of_its_code() -> None:
+    # Layers: queries and output, keys and values, eight experts of three matrices, router, norms.
+    layer = 2 * 6144 * 6144 + 2 * 6144 * 1024 + 8 * 3 * 6144 * 32768 + 6144 * 8 + 4 * 6144
+
+    # The last norm, and one table for embedding and head.
+    assert parameters(model("grok-1")) == 64 * layer + 6144 + 131072 * 6144
 
 
 def test_gpt_3_has_the_parameters_of_its_paper() -> None:

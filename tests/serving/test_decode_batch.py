@@ -1,14 +1,16 @@
 """The lazy sums against a twin that looks at every sequence in every step."""
 
+import pytest
 import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.serving.decode_batch import DecodeBatch
 from sim.serving.sequence import ServedSequence
+from sim.spec.model import Window
 from sim.workload.requests import Request
 
-WINDOW = 12
+WINDOWS = [Window(tokens=12, layers=1), Window(kind="chunked", tokens=7, layers=1)]
 
 
 def decoding_from(step: int, length: int, left: int) -> ServedSequence:
@@ -20,14 +22,21 @@ def decoding_from(step: int, length: int, left: int) -> ServedSequence:
     return sequence
 
 
+def attended(length: int, window: Window) -> int:
+    if window.kind == "chunked":
+        return length % window.tokens or window.tokens
+    return min(length, window.tokens)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.kind)
 @given(
     starts=st.lists(st.tuples(st.integers(0, 10), st.integers(1, 20), st.integers(1, 15))),
     removed_at=st.dictionaries(st.integers(0, 5), st.integers(0, 20)),
 )
 def test_sums_equal_those_of_looking_at_every_sequence(
-    starts: list[tuple[int, int, int]], removed_at: dict[int, int]
+    window: Window, starts: list[tuple[int, int, int]], removed_at: dict[int, int]
 ) -> None:
-    batch = DecodeBatch(WINDOW)
+    batch = DecodeBatch(window)
     lengths: dict[ServedSequence, int] = {}
     for step in range(30):
         lengths = {sequence: length + 1 for sequence, length in lengths.items()}
@@ -51,8 +60,8 @@ def test_sums_equal_those_of_looking_at_every_sequence(
         assert batch.sequences == len(lengths)
         assert batch.kv_tokens == sum(lengths.values())
         assert batch.next_kv_tokens == sum(after_next)
-        assert batch.window_kv_tokens == sum(min(x, WINDOW) for x in lengths.values())
-        assert batch.next_window_kv_tokens == sum(min(x, WINDOW) for x in after_next)
+        assert batch.window_kv_tokens == sum(attended(x, window) for x in lengths.values())
+        assert batch.next_window_kv_tokens == sum(attended(x, window) for x in after_next)
 
 
 def test_a_sequence_produces_one_token_a_step_until_its_last() -> None:

@@ -90,6 +90,11 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         {**DENSE, "experts": {**EXPERTS, "first_dense_layers": 4}},
         "experts: first_dense_layers = 4 and every = 1 leave none of the 4 layers",
     ),
+    (
+        RoutedExperts,
+        {**EXPERTS, "shared_gate": True},
+        "shared_gate: needs shared_experts",
+    ),
     (ModelSpec, {**DENSE, "window": {"tokens": 9, "layers": 5}}, "window.layers: 5 is above"),
     (
         ModelSpec,
