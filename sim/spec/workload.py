@@ -110,13 +110,32 @@ Length = Annotated[
 ]
 
 
+TraceFormat = Literal[
+    "azure",
+    "moesim",
+    "burstgpt",
+    "bailian",
+    "mooncake",
+    "aiperf",
+    "vllm",
+    "guidellm",
+    "inference-perf",
+    "otel",
+]
+"""Formats of traces; `moesim` is our own columns."""
+
+
 class Workload(Spec):
     """Either a trace, or so many requests with arrivals and lengths drawn from distributions."""
 
     name: str = ""
     description: str = ""
     trace: str | None = None
-    """A CSV file of arrivals and lengths; a relative path starts at the file that names it."""
+    """A file of arrivals and lengths; a relative path starts at the file that names it."""
+    trace_format: TraceFormat | None = None
+    """Without it, the trace's first line tells."""
+    skip_bad: bool = False
+    """Whether broken lines of the trace are skipped and counted."""
     rate_scale: Annotated[float, Field(gt=0)] = 1.0
     """A trace's arrivals come this many times as fast."""
     window: Annotated[tuple[Seconds, Seconds] | None, Field(strict=False)] = None
@@ -165,4 +184,4 @@ class Workload(Spec):
 
 
 _OF_DRAWN = ("requests", "arrivals", "prompt_tokens", "output_tokens")
-_OF_TRACE = ("rate_scale", "window", "limit")
+_OF_TRACE = ("trace_format", "skip_bad", "rate_scale", "window", "limit")
