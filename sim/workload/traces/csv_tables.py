@@ -113,7 +113,7 @@ def _own(number: int, fields: dict[str, str]) -> Record:
     prompt = count(fields["prompt_tokens"], "prompt_tokens")
     output = count(fields["output_tokens"], "output_tokens")
     if not given:
-        return Record(number, at_s, prompt, output, key=None)
+        return Record(number, at_s, prompt, output)
     block_tokens = given.get("block_tokens")
     return Record(
         number,

@@ -72,14 +72,15 @@ def _bailian(number: int, given: dict[str, Any]) -> Record:
     tokens = json_count(given.get("input_length"), "input_length")
     parent = name_or_none(given.get("parent_chat_id"))
     ids = block_ids(given.get("hash_ids"), tokens, BAILIAN_BLOCK_TOKENS)
-    turn = given.get("turn")
+    chat, turn = name_or_none(given.get("chat_id")), given.get("turn")
     return Record(
         number,
         json_instant(given.get("timestamp"), "timestamp"),
         tokens,
         json_count(given.get("output_length"), "output_length"),
         turn=turn if type(turn) is int else None,
-        key=name_or_none(given.get("chat_id")),
+        key=chat,
+        opens=chat,
         parent_key=None if parent == "-1" else parent,
         hash_ids=ids,
         block_tokens=BAILIAN_BLOCK_TOKENS if ids else None,

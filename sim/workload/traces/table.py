@@ -48,6 +48,8 @@ class Record(NamedTuple):
     key: str | None = None
     parent_key: str | None = None
     """Without one, the parent is the turn before it in its session."""
+    opens: str | None = None
+    """The session that it opens where it has neither a session nor a parent."""
     think: float | None = None
     answered_at: float | None = None
     """When its answer was complete."""
@@ -102,7 +104,7 @@ def linked(records: Sequence[tuple[float, Record]], ticks_per_s: float) -> list[
         parent = of_key.get(one.parent_key) if one.parent_key else of_session.get(one.session or "")
         session = one.session
         if session is None:
-            session = one.key if parent is None else rows[parent].session
+            session = one.opens if parent is None else rows[parent].session
         if one.key is not None:
             of_key[one.key] = number
         if one.session is not None:

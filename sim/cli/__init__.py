@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sim.cli.traces import trace
 from sim.errors import ScenarioError, SimulationError
 
 app = typer.Typer(
@@ -244,5 +245,4 @@ def _say_where(folder: Path | None) -> None:
         _say(f"frames lie in {folder}")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+app.command(epilog="Example: moesim trace chat-small.csv")(trace)
