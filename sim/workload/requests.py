@@ -9,6 +9,7 @@ from sim import rng
 from sim.errors import ScenarioError
 from sim.spec.workload import Workload
 from sim.workload.arrivals import arrivals_s
+from sim.workload.datasets import dataset_lengths
 from sim.workload.lengths import lengths_tokens
 from sim.workload.traces.read import read_trace
 from sim.workload.traces.table import TraceRow
@@ -42,6 +43,8 @@ def requests(workload: Workload, seed: int) -> list[Request]:
 def _drawn(workload: Workload, seed: int) -> list[Request]:
     count, arrivals = workload.requests, workload.arrivals
     prompt, output = workload.prompt_tokens, workload.output_tokens
+    if workload.dataset is not None:
+        prompt, output = dataset_lengths(workload.dataset)
     assert count is not None
     assert arrivals is not None
     assert prompt is not None
