@@ -21,7 +21,7 @@ To read the code, go down the path of one run:
 9. `network/fabric.py` over `network/fairshare.py`: what happens when transfers share links.
 10. `record/frames.py` and `record/metrics.py`: what is left behind, and what its columns mean.
 
-`cli.py` is the way in from a shell; `study/` runs many scenarios, `report/` prints what came out.
+`cli/` is the way in from a shell; `study/` runs many scenarios, `report/` prints what came out.
 Modules import only from below, in the order that `pyproject.toml` gives.
 """
 

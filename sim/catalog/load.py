@@ -25,7 +25,7 @@ Reference = str | Path | Mapping[str, Any]
 """A name of the catalog, a path, or the keys themselves."""
 
 _Spec = TypeVar("_Spec", bound=Spec)
-_TRACES = (".csv", ".csv.gz")
+_TRACES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
 def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenario:
@@ -153,7 +153,7 @@ def _trace(entry: Entry, trace: str) -> Path:
     raise ScenarioError(
         f"{entry.where(('trace',))}: {'.'.join(shown_path(('trace',), entry))}: {short(trace)} is "
         f"no file in {one_line(str(near))}, the working folder or the workloads folders; give the "
-        "path of a CSV file"
+        "path of a trace's file"
     )
 
 

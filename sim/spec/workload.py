@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sim.spec.base import Count, MisfitError, PerSecond, Seconds, Source, Spec
+from sim.spec.base import AtLeastZero, Count, MisfitError, PerSecond, Seconds, Source, Spec
 
 Tokens = Count
 
@@ -110,13 +110,57 @@ Length = Annotated[
 ]
 
 
+class RandomDataset(Spec):
+    """Lengths of vLLM's `--dataset-name random`, by its names and with its defaults."""
+
+    kind: Literal["random"]
+    input_len: Tokens = 1024
+    output_len: Tokens = 128
+    range_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Both are uniform from (1 - ratio) to (1 + ratio) of what they are."""
+    prefix_len: AtLeastZero = 0
+    """Tokens before every prompt."""
+
+
+class PrefixRepetition(Spec):
+    """Lengths of vLLM's `--dataset-name prefix_repetition`, by its names and with its defaults."""
+
+    kind: Literal["prefix_repetition"]
+    prefix_len: Tokens = 256
+    suffix_len: Tokens = 256
+    num_prefixes: Count = 10
+    """Makes no difference as long as no prefixes are cached."""
+    output_len: Tokens = 128
+
+
+Dataset = Annotated[RandomDataset | PrefixRepetition, Field(discriminator="kind")]
+
+TraceFormat = Literal[
+    "azure",
+    "moesim",
+    "burstgpt",
+    "bailian",
+    "mooncake",
+    "aiperf",
+    "vllm",
+    "guidellm",
+    "inference-perf",
+    "otel",
+]
+"""Formats of traces; `moesim` is our own columns."""
+
+
 class Workload(Spec):
     """Either a trace, or so many requests with arrivals and lengths drawn from distributions."""
 
     name: str = ""
     description: str = ""
     trace: str | None = None
-    """A CSV file of arrivals and lengths; a relative path starts at the file that names it."""
+    """A file of arrivals and lengths; a relative path starts at the file that names it."""
+    trace_format: TraceFormat | None = None
+    """Without it, the trace's first line tells."""
+    skip_bad: bool = False
+    """Whether broken lines of the trace are skipped and counted."""
     rate_scale: Annotated[float, Field(gt=0)] = 1.0
     """A trace's arrivals come this many times as fast."""
     window: Annotated[tuple[Seconds, Seconds] | None, Field(strict=False)] = None
@@ -127,6 +171,8 @@ class Workload(Spec):
     arrivals: Arrivals | None = None
     prompt_tokens: Length | None = None
     output_tokens: Length | None = None
+    dataset: Dataset | None = None
+    """Instead of the two, what vLLM's `bench serve` would send."""
     source: Source = ""
 
     @model_validator(mode="after")
@@ -138,7 +184,10 @@ class Workload(Spec):
         return self
 
     def _check_drawn(self) -> None:
-        missing = [name for name in _OF_DRAWN if getattr(self, name) is None]
+        if self.dataset is not None:
+            self._refuse(_LENGTHS, "is given beside a 'dataset', which says it; leave it out")
+        needed = _OF_DRAWN if self.dataset is None else ("requests", "arrivals")
+        missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise MisfitError(
                 (missing[0],), f"is missing; give {', '.join(missing)}, or a 'trace' of requests"
@@ -148,9 +197,8 @@ class Workload(Spec):
                 raise MisfitError((name,), "is given without a 'trace'; leave it out")
 
     def _check_replayed(self) -> None:
-        for name in _OF_DRAWN:
-            if name != "arrivals" and getattr(self, name) is not None:
-                raise MisfitError((name,), "is given beside a 'trace', which says it; leave it out")
+        said = ("requests", *_LENGTHS, "dataset")
+        self._refuse(said, "is given beside a 'trace', which says it; leave it out")
         if self.arrivals is not None and self.arrivals.kind not in ("closed-loop", "at-once"):
             raise MisfitError(
                 ("arrivals", "kind"),
@@ -171,6 +219,12 @@ class Workload(Spec):
     def _is_set(self, name: str) -> bool:
         return bool(getattr(self, name) != type(self).model_fields[name].default)
 
+    def _refuse(self, names: tuple[str, ...], why: str) -> None:
+        for name in names:
+            if getattr(self, name) is not None:
+                raise MisfitError((name,), why)
 
-_OF_DRAWN = ("requests", "arrivals", "prompt_tokens", "output_tokens")
-_OF_TRACE = ("rate_scale", "window", "limit")
+
+_LENGTHS = ("prompt_tokens", "output_tokens")
+_OF_DRAWN = ("requests", "arrivals", *_LENGTHS)
+_OF_TRACE = ("trace_format", "skip_bad", "rate_scale", "window", "limit")

@@ -9,8 +9,10 @@ from sim import rng
 from sim.errors import ScenarioError
 from sim.spec.workload import Workload
 from sim.workload.arrivals import arrivals_s
+from sim.workload.datasets import dataset_lengths
 from sim.workload.lengths import lengths_tokens
-from sim.workload.traces import Trace, read_trace
+from sim.workload.traces.read import read_trace
+from sim.workload.traces.table import TraceRow
 
 
 class Request(NamedTuple):
@@ -21,6 +23,10 @@ class Request(NamedTuple):
     """None in a closed loop, where it is sent when a client is free."""
     prompt_tokens: int
     output_tokens: int
+    after: int | None = None
+    """The request of its session whose answer it waits for."""
+    think_s: float | None = None
+    """From that answer to this request; None: at its arrival, though not before the answer."""
 
 
 def requests(workload: Workload, seed: int) -> list[Request]:
@@ -29,13 +35,16 @@ def requests(workload: Workload, seed: int) -> list[Request]:
     Arrivals, prompts and answers have a random stream each, so that changing one leaves the others.
     """
     if workload.trace is not None:
-        return _from_trace(workload, read_trace(Path(workload.trace)))
+        trace = read_trace(Path(workload.trace), workload.trace_format, skip_bad=workload.skip_bad)
+        return _from_trace(workload, trace.rows)
     return _drawn(workload, seed)
 
 
 def _drawn(workload: Workload, seed: int) -> list[Request]:
     count, arrivals = workload.requests, workload.arrivals
     prompt, output = workload.prompt_tokens, workload.output_tokens
+    if workload.dataset is not None:
+        prompt, output = dataset_lengths(workload.dataset)
     assert count is not None
     assert arrivals is not None
     assert prompt is not None
@@ -46,23 +55,37 @@ def _drawn(workload: Workload, seed: int) -> list[Request]:
     return _numbered(instants_s, prompts, outputs)
 
 
-def _from_trace(workload: Workload, trace: Trace) -> list[Request]:
+def _from_trace(workload: Workload, rows: list[TraceRow]) -> list[Request]:
     start_s, end_s = workload.window or (0.0, float("inf"))
-    first = bisect_left(trace.arrivals_s, start_s)
-    last = bisect_left(trace.arrivals_s, end_s)
+    first = bisect_left(rows, start_s, key=_arrival_s)
+    last = bisect_left(rows, end_s, key=_arrival_s)
     if workload.limit is not None:
         last = min(last, first + workload.limit)
     if first == last:
         raise ScenarioError(
             f"{workload.trace}: window: nothing arrived from {start_s} s to {end_s} s; the trace "
-            f"goes from 0 s to {trace.arrivals_s[-1]} s"
+            f"goes from 0 s to {rows[-1].arrival_s} s"
         )
-    instants_s: list[float] | None = [
-        (arrival_s - start_s) / workload.rate_scale for arrival_s in trace.arrivals_s[first:last]
-    ]
+    chosen = rows[first:last]
     if workload.arrivals is not None:
-        instants_s = [0.0] * (last - first) if workload.arrivals.kind == "at-once" else None
-    return _numbered(instants_s, trace.prompt_tokens[first:last], trace.output_tokens[first:last])
+        instants_s = [0.0] * len(chosen) if workload.arrivals.kind == "at-once" else None
+        prompts = [row.prompt_tokens for row in chosen]
+        return _numbered(instants_s, prompts, [row.output_tokens for row in chosen])
+    return [
+        _replayed(row, number, first, (row.arrival_s - start_s) / workload.rate_scale)
+        for number, row in enumerate(chosen)
+    ]
+
+
+def _arrival_s(row: TraceRow) -> float:
+    return row.arrival_s
+
+
+def _replayed(row: TraceRow, number: int, first: int, arrival_s: float) -> Request:
+    """A turn whose parent came before the window does not wait for it."""
+    after = None if row.parent is None or row.parent < first else row.parent - first
+    think_s = None if after is None else row.think_s
+    return Request(number, arrival_s, row.prompt_tokens, row.output_tokens, after, think_s)
 
 
 def _numbered(

@@ -147,7 +147,7 @@ def test_a_trace_that_is_no_file_is_one_line(tmp_path: Path, trace: str) -> None
 
     (line,) = str(refusal.value).splitlines()
     assert line.startswith("workload: trace: ")
-    assert line.endswith("give the path of a CSV file")
+    assert line.endswith("give the path of a trace's file")
 
 
 def test_devices_of_a_topology_are_found_by_path(tmp_path: Path) -> None:

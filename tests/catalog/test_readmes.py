@@ -95,12 +95,16 @@ def test_an_example_of_a_workload_loads_and_has_requests(tmp_path: Path, text: s
 def test_every_form_of_arrivals_and_lengths_in_the_tables_is_taken() -> None:
     forms = re.findall(r"^\| `(.*?)` (?:or `(.*?)` )?\|", WORKLOADS, re.MULTILINE)
     given = [form for pair in forms for form in pair if form.startswith(("{", "1"))]
+    datasets = [form for form in given if "_len" in form]
+    drawn = ["workload=fixed-1k-128", "workload.prompt_tokens=", "workload.output_tokens="]
 
-    for form in given:
+    for form in datasets:
+        load_scenario("chat-llama-70b", [*drawn, f"workload.dataset={form}"])
+    for form in (form for form in given if form not in datasets):
         is_arrival = "rate" in form or "at-once" in form or "loop" in form
         key = "arrivals" if is_arrival else "prompt_tokens"
         load_scenario("chat-llama-70b", ["workload=chat", f"workload.{key}={form}"])
-    assert len(given) == 10
+    assert (len(given), len(datasets)) == (12, 2)
 
 
 def test_every_form_of_popularity_in_the_table_is_taken() -> None:

@@ -9,7 +9,7 @@ import typer
 from sim.cli import app
 from tests.cli.commands import moesim
 
-COMMANDS = ("run", "compare", "list", "show", "roofline", "kernel", "demo")
+COMMANDS = ("run", "compare", "list", "show", "roofline", "kernel", "demo", "trace")
 HEAVY = ("pandas", "networkx", "simpy", "numpy", "pydantic")
 
 

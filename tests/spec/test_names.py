@@ -19,6 +19,7 @@ WITHOUT_UNIT = {
     "cv": "a standard deviation over its mean",
     "exponent": "of a power law",
     "mean": "of token counts, which have no unit",
+    "range_ratio": "of a length to its middle, as vLLM calls it",
     "rate_scale": "how many times as fast",
     "sigma": "a standard deviation of logarithms",
     "weights": "only their ratios count",

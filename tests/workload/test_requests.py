@@ -130,3 +130,45 @@ def test_a_trace_can_be_asked_for_at_once_or_in_a_closed_loop(trace: str) -> Non
 
     assert {request.arrival_s for request in requests(at_once, seed=1)} == {0.0}
     assert {request.arrival_s for request in requests(closed, seed=1)} == {None}
+
+
+@pytest.fixture
+def conversation(tmp_path: Path) -> str:
+    """Turns at 0, 1 and 2 s, each 0.5 s after the answer of the one before it."""
+    path = tmp_path / "conversation.csv"
+    path.write_text(
+        "arrival_s,prompt_tokens,output_tokens,session,think_s\n"
+        "0,10,1,s,\n1,20,1,s,0.5\n2,30,1,s,0.5\n"
+    )
+    return str(path)
+
+
+def test_the_turns_of_a_session_wait_for_the_one_before_them(conversation: str) -> None:
+    found = requests(Workload(trace=conversation), seed=1)
+
+    assert [(one.after, one.think_s) for one in found] == [(None, None), (0, 0.5), (1, 0.5)]
+
+
+def test_a_rate_scale_brings_sessions_sooner_and_leaves_their_think_times(
+    conversation: str,
+) -> None:
+    found = requests(Workload(trace=conversation, rate_scale=2.0), seed=1)
+
+    assert found[1] == Request(1, 0.5, 20, 1, after=0, think_s=0.5)
+
+
+def test_a_turn_whose_parent_is_before_the_window_waits_for_nobody(conversation: str) -> None:
+    found = requests(Workload(trace=conversation, window=(1.0, 9.0)), seed=1)
+
+    assert found == [Request(0, 0.0, 20, 1), Request(1, 1.0, 30, 1, after=0, think_s=0.5)]
+
+
+@pytest.mark.parametrize(
+    "arrivals", [{"kind": "at-once"}, {"kind": "closed-loop", "concurrency": 2}]
+)
+def test_arrivals_of_its_own_take_the_sessions_of_a_trace_apart(
+    conversation: str, arrivals: dict[str, Any]
+) -> None:
+    workload = Workload.model_validate({"trace": conversation, "arrivals": arrivals})
+
+    assert {one.after for one in requests(workload, seed=1)} == {None}

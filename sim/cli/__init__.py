@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from sim.cli.traces import trace
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError
 
 app = typer.Typer(
@@ -263,5 +264,4 @@ def _say_where(folder: Path | None) -> None:
         _say(f"frames lie in {folder}")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+app.command(epilog="Example: moesim trace chat-small.csv")(trace)
