@@ -30,7 +30,7 @@ _TRACES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenario:
     """A scenario with all its names resolved; `overrides` are texts like 'seed=2'."""
-    entry = _entry("scenarios", reference)
+    entry = _of_manifest(_entry("scenarios", reference))
     mapping = copy.deepcopy(entry.mapping)
     entry = replace(entry, mapping=mapping, settings=override(mapping, overrides))
     mapping["model"] = _part("models", ModelSpec, entry, ("model",))
@@ -41,6 +41,14 @@ def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenar
         profile = _part("engines", EngineProfile, entry, ("engine", "profile"))
         mapping["engine"] = {**engine, "profile": profile}
     return _made(Scenario, replace(entry, mapping=_without_nothing(mapping)))
+
+
+def _of_manifest(entry: Entry) -> Entry:
+    """The scenario in the manifest of a run, which has it beside what else the run was made with."""
+    scenario = entry.mapping.get("scenario")
+    if isinstance(scenario, Mapping) and "versions" in entry.mapping:
+        return inner(entry, ("scenario",), dict(scenario))
+    return entry
 
 
 def load_model(reference: Reference) -> ModelSpec:

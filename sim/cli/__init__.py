@@ -85,6 +85,8 @@ def run(
     from sim.study.ready import ready_scenario
 
     _check_format(table_format, out)
+    if dry_run and out is not None:
+        raise typer.BadParameter("a dry run writes nothing", param_hint="--out")
     deployed = ready_scenario(scenario, settings or [])
     if dry_run:
         from sim.study.dry_run import dry_run as lay_out

@@ -12,6 +12,7 @@ from sim.simulation import Run
 _OUTCOMES = {
     "completed": "completed",
     "failed": "failed",
+    "sim_rejected": "of_these,_prompts_larger_than_the_cache",
     "sim_unfinished": "unfinished",
     "sim_preemptions": "preemptions",
     "duration": "duration_s",

@@ -1,5 +1,7 @@
 """Values as text for a person, formatted by what the end of their name says they are."""
 
+from math import isnan
+
 from sim.units import SCALES, UNIT_OF_SUFFIX, readable
 
 NOTHING = "-"
@@ -11,8 +13,8 @@ _ENDINGS = (*_PLAIN_UNITS, "_ms", *UNIT_OF_SUFFIX)
 
 
 def text(name: str, value: object) -> str:
-    """The value with its unit; `-` for None."""
-    if value is None:
+    """The value with its unit; `-` for None, and for NaN, the None of a frame."""
+    if value is None or (isinstance(value, float) and isnan(value)):
         return NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)

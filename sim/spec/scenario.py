@@ -152,21 +152,21 @@ class ZipfPopularity(Spec):
     """Expert e (from 1) has weight e ** -exponent, in every layer."""
 
     kind: Literal["zipf"]
-    exponent: Annotated[float, Field(ge=0)]
+    exponent: Annotated[float, Field(ge=0, le=10)]
 
 
 class LognormalPopularity(Spec):
     """Weights drawn anew for each layer, exp(sigma * normal)."""
 
     kind: Literal["lognormal"]
-    sigma: Annotated[float, Field(ge=0, le=100)]
+    sigma: Annotated[float, Field(ge=0, le=10)]
 
 
 class DirichletPopularity(Spec):
     """Weights drawn anew for each layer from a symmetric Dirichlet distribution."""
 
     kind: Literal["dirichlet"]
-    concentration: Annotated[float, Field(gt=0)]
+    concentration: Annotated[float, Field(ge=0.01)]
 
 
 class TablePopularity(Spec):
@@ -210,6 +210,8 @@ class Experts(Spec):
     placement: Literal["contiguous", "strided", "random"] = "contiguous"
     dispatch: Literal["per-expert", "per-device", "per-node"] = "per-expert"
     draws: Literal["expert", "device"] = "expert"
+    """What is drawn in each step. device: faster; which experts of a device are active is then an
+    expectation, which shortens the slowest device's time where tokens are few."""
 
 
 class Slo(Spec):

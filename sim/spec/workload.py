@@ -167,7 +167,7 @@ class Workload(Spec):
     """Only what arrived in this part [from, to) of the trace, before scaling; it starts at 0."""
     limit: Count | None = None
     """Only the first so many requests of the trace (of its window)."""
-    requests: Annotated[int, Field(gt=0, le=10**8)] | None = None
+    requests: Annotated[int, Field(gt=0, le=10**7)] | None = None
     arrivals: Arrivals | None = None
     prompt_tokens: Length | None = None
     output_tokens: Length | None = None

@@ -1,4 +1,5 @@
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,15 @@ def test_what_can_be_no_part_is_one_line(tmp_path: Path, value: object) -> None:
         (line,) = refusal({"base": "chat-llama-70b", part: value})
         assert f"{part}" in line
         assert line.startswith("scenario: ")
+
+
+def test_the_manifest_of_a_run_is_a_scenario_too(tmp_path: Path) -> None:
+    asked = load_scenario("chat-llama-70b", ["seed=7"])
+    manifest = {"seed": 7, "versions": {}, "scenario": asked.model_dump(mode="json")}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+
+    again = load_scenario(tmp_path / "manifest.json", ["engine.max_sequences=32"])
+
+    assert again.seed == 7
+    assert again.model == asked.model
+    assert again.engine.max_sequences == 32

@@ -238,6 +238,7 @@ def test_the_same_generator_gives_the_same_step() -> None:
     assert (first.group_counts == second.group_counts).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draws", "limit_s"), [("device", 2e-3), ("expert", 5e-3)])
 def test_a_step_is_drawn_in_a_millisecond(draws: Draws, limit_s: float) -> None:
     law = law_of(LOGNORMAL, TOP_8, 64, layers=58, boxes=8)
