@@ -44,7 +44,7 @@ def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenar
 
 
 def _of_manifest(entry: Entry) -> Entry:
-    """The scenario in the manifest of a run, which has it beside what else the run was made with."""
+    """The scenario in the manifest of a run, where it stands beside versions and the seed."""
     scenario = entry.mapping.get("scenario")
     if isinstance(scenario, Mapping) and "versions" in entry.mapping:
         return inner(entry, ("scenario",), dict(scenario))
