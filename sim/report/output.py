@@ -7,23 +7,36 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from sim.report.tables import Row, figures, table
+from sim.report.tables import Row, figures, table, turned, width
 
 _WIDTH_OF_FILES = 240
 """Columns where the output is no terminal: wide enough that nothing is cut off."""
 
 
+_MOST_TURNED = 4
+"""Rows of which a table that is too wide is turned; more would be too wide again."""
+
+
 def show(*tables: RenderableType) -> None:
     """Print tables."""
-    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    console = Console(width=width, highlight=False, markup=False)
+    console = _console()
     for one in tables:
         console.print(one)
 
 
 def show_rows(titled: Mapping[str, Sequence[Row]]) -> None:
     """Print a table for each title."""
-    show(*(table(title, rows) for title, rows in titled.items()))
+    show(*(_fitting(title, rows) for title, rows in titled.items()))
+
+
+def _fitting(title: str, rows: Sequence[Row]) -> RenderableType:
+    is_too_wide = width(rows) > _console().width
+    return turned(title, rows) if is_too_wide and len(rows) <= _MOST_TURNED else table(title, rows)
+
+
+def _console() -> Console:
+    columns = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    return Console(width=columns, highlight=False, markup=False)
 
 
 def show_figures(title: str, values: Row) -> None:

@@ -13,6 +13,9 @@ from sim.report.texts import header, text
 
 Row = Mapping[str, Any]
 
+_BETWEEN = 3
+"""Blanks between two columns."""
+
 
 def table(title: str, rows: Sequence[Row]) -> RenderableType:
     """One line a row; columns are the keys of the first, numbers to the right."""
@@ -24,6 +27,26 @@ def table(title: str, rows: Sequence[Row]) -> RenderableType:
     for row in rows:
         made.add_row(*(Text(text(name, value)) for name, value in row.items()))
     return _titled(title, made)
+
+
+def turned(title: str, rows: Sequence[Row]) -> RenderableType:
+    """The same with a line a column: for few rows that are too wide for the terminal."""
+    made = Table(box=SIMPLE, pad_edge=False, show_header=False)
+    made.add_column(overflow="fold")
+    for _ in rows:
+        made.add_column(justify="right", overflow="fold")
+    for name in rows[0]:
+        made.add_row(Text(header(name)), *(Text(text(name, row[name])) for row in rows))
+    return _titled(title, made)
+
+
+def width(rows: Sequence[Row]) -> int:
+    """The columns of the terminal that `table` needs to break no word."""
+    cells = [
+        max(len(word) for word in [*header(name).split(), *(text(name, row[name]) for row in rows)])
+        for name in (rows[0] if rows else {})
+    ]
+    return sum(cells) + _BETWEEN * len(cells)
 
 
 def figures(title: str, values: Row) -> RenderableType:

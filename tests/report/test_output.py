@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from sim.report import output
 from sim.report.output import show_figures, show_json, show_rows
 
 
@@ -41,3 +42,18 @@ def test_json_is_strict(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5]}
     with pytest.raises(ValueError, match="not JSON compliant"):
         show_json({"a": float("nan")})
+
+
+def test_few_rows_that_are_too_wide_are_turned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_WIDTH_OF_FILES", 40)
+    rows = [{f"key_{n}": f"{n}-{word * 6}" for n in range(6)} for word in ("a", "b")]
+
+    output.show_rows({"Wide": rows})
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines if "key 3" in line] == [
+        ["key", "3", "3-aaaaaa", "3-bbbbbb"]
+    ]
+    assert max(map(len, lines)) <= 40
