@@ -84,7 +84,7 @@ class StepPricer:
         """What this step does; sums are arrays by rank."""
         tally = _Tally(len(self._layout.devices))
         tally.seconds["step"] = self._scenario.engine.profile.step_overhead_s
-        self._price_ranks(tally, sums)
+        self._price_ranks(tally, _plain(sums))
         self._price_collectives(tally, sums)
         drawn = None if self._law is None else self._price_experts(self._law, tally, step, sums)
         return StepPlan(
@@ -137,11 +137,13 @@ class StepPricer:
             took_s = took_s + seconds(operator.work, device, profile)
             flop = flop + operator.work.flop
             moved = moved + operator.work.bytes
-        tally.seconds[slot] = np.max(took_s, axis=-1)
+        tally.seconds[slot] = took_s if isinstance(took_s, float) else took_s.max(axis=-1)
         times = self._program.repeats[slot]
         for sum_, one in ((tally.busy_s, took_s), (tally.flop, flop), (tally.memory_bytes, moved)):
-            by_part = np.atleast_2d(one).sum(axis=0) * times
-            sum_ += np.repeat(by_part, devices_each)
+            if isinstance(one, float):
+                sum_ += one * times
+            else:
+                sum_ += np.repeat(np.atleast_2d(one).sum(axis=0) * times, devices_each)
 
     def _price_collectives(self, tally: _Tally, sums: StepSums) -> None:
         model, element = self._scenario.model, self._scenario.deployment.precision.activations
@@ -192,6 +194,12 @@ class StepPricer:
         )
         tally.transfers[slot] = ready
         tally.seconds[slot] = ready.alone_s(self._capacity)
+
+
+def _plain(sums: StepSums) -> StepSums:
+    """Numbers in the place of arrays of one rank, which are several times slower to reckon with."""
+    first = np.asarray(sums.decode_tokens)
+    return StepSums(*(float(np.asarray(one)[0]) for one in sums)) if first.size == 1 else sums
 
 
 def _patterns(scenario: Scenario, layout: ReplicaLayout, network: Network) -> dict[str, Pattern]:
