@@ -46,6 +46,10 @@ _Format = Annotated[
 ]
 
 
+_INTERRUPTED = 130
+"""The exit status that shells give to what Ctrl-C ended."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the number returned is the exit status."""
     with warnings.catch_warnings():
@@ -58,6 +62,8 @@ def _status(argv: Sequence[str] | None) -> int:
     try:
         app(None if argv is None else list(argv), prog_name="moesim")
     except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _say("moesim: broken off; what --out had so far stays in its folder's .partial twin")
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except ScenarioError as problem:
         for line in str(problem).splitlines():

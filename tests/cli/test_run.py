@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.cli import main
 from sim.record.run_folder import read_run
 from tests.cli.commands import moesim
 from tests.cli.scenarios import SMALL, written
@@ -112,3 +113,17 @@ def test_a_dry_run_shows_memory_and_prices_and_simulates_nothing(
         "network",
     ):
         assert words in outcome.out
+
+
+def test_ctrl_c_says_where_the_rest_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.study.ready.ready_scenario", interrupted)
+
+    status = main(["run", "chat-llama-70b"])
+
+    assert status == 130
+    assert ".partial" in capsys.readouterr().err
