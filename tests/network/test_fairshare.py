@@ -77,7 +77,7 @@ def max_min(paths: list[set[int]], capacity: list[float]) -> list[float]:
     return [given_rates[flow] for flow in range(len(paths))]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.lists(st.sets(st.integers(0, 5), min_size=1), min_size=1, max_size=10),
     st.lists(st.floats(1, 1e3), min_size=6, max_size=6),
@@ -109,7 +109,7 @@ def sharings(draw: st.DrawFn) -> tuple[FloatArray, FloatArray, FloatArray, Float
     return bytes_, streams, capacity, least_drain_s
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(sharings())
 def test_no_link_carries_more_than_its_capacity(
     sharing: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
@@ -122,7 +122,7 @@ def test_no_link_carries_more_than_its_capacity(
     assert (found * least_drain_s <= 1 + 1e-15).all()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(sharings())
 def test_every_transfer_is_capped_or_the_fastest_per_stream_on_a_full_link(
     sharing: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
