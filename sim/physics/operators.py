@@ -20,16 +20,26 @@ _FP32_BYTES = ELEMENT_BYTES["fp32"]
 
 
 def operators(
-    model: ModelSpec, precision: Precision, tp: int, sums: StepSums, mla: Mla = "auto"
+    model: ModelSpec,
+    precision: Precision,
+    tp: int,
+    sums: StepSums,
+    mla: Mla = "auto",
+    shared_tp: int | None = None,
 ) -> list[Operator]:
-    """Every kernel of a step but the routed experts, with its work on one device."""
+    """Every kernel of a step but the routed experts, with its work on one device.
+
+    `shared_tp` devices (by default tp) have the same tokens where the experts are entered, and
+    share the weights of the shared ones; the rank's tokens are spread over the others.
+    """
     tokens = sums.decode_tokens + sums.prefill_tokens
     found = _ends(model, precision, tp, tokens, sums.sampled_tokens)
     found += attention_operators(model, precision, tp, sums, mla)
     if len(model.expert_layers) < model.layers:
         found += dense_operators(model, precision, tp, tokens)
     if model.experts is not None:
-        found += gate_operators(model, model.experts, precision, tp, tokens)
+        same = shared_tp or tp
+        found += gate_operators(model, model.experts, precision, same, tokens * same / tp)
     return found
 
 

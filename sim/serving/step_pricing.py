@@ -4,7 +4,7 @@ Pure: no clock. Prices are by rank, or by the devices that hold experts; a phase
 its slowest one.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,6 @@ from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scat
 from sim.network.exchange import Exchange, combine, dispatch
 from sim.network.loads import Loads
 from sim.network.routes import Network
-from sim.physics.feed_forward_operators import gate_operators
 from sim.physics.operators import Operator, expert_operators, operators
 from sim.physics.roofline import seconds
 from sim.physics.sums import StepSums
@@ -33,7 +32,7 @@ _SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
     "full attention": ("attention",),
     "windowed attention": ("windowed attention",),
     "dense": ("dense",),
-    "experts": (),  # priced by the tokens that a device holds
+    "experts": ("gate",),
     "head": ("head",),
 }
 
@@ -71,8 +70,9 @@ class StepPricer:
         self._stream_number = stream_number
         self._capacity = network.capacity_bytes_per_s
         self._program = program(scenario, layout)
-        self._patterns = _patterns(scenario, layout, network)
-        self._exchanges = _exchanges(scenario, layout, network)
+        slots = self._program.slots
+        self._patterns = _patterns(scenario, layout, network, slots)
+        self._exchanges = _exchanges(scenario, layout, network, slots)
 
     @property
     def used_links(self) -> frozenset[int]:
@@ -100,30 +100,23 @@ class StepPricer:
 
     def _price_ranks(self, tally: _Tally, sums: StepSums) -> None:
         """The kernels of attention, dense feed-forward, gate and head."""
-        scenario, tp = self._scenario, self._layout.tp
+        scenario, layout = self._scenario, self._layout
         by_slot: dict[str, list[Operator]] = {slot: [] for slot in self._program.slots}
         priced = operators(
-            scenario.model, scenario.deployment.precision, tp, sums, scenario.engine.mla
+            scenario.model,
+            scenario.deployment.precision,
+            layout.tp,
+            sums,
+            scenario.engine.mla,
+            layout.shared_tp,
         )
         for operator in priced:
             for slot in _SLOTS_OF_PART[operator.phase]:
                 if slot in by_slot:
                     by_slot[slot].append(operator)
-        by_slot["gate"] = self._gate_operators(sums)
         for slot, in_slot in by_slot.items():
             if in_slot:
-                self._compute(tally, slot, in_slot, tp)
-
-    def _gate_operators(self, sums: StepSums) -> list[Operator]:
-        """Of the tokens that a device has: all of its rank's, or its share of them."""
-        model, layout = self._scenario.model, self._layout
-        if model.experts is None:
-            return []
-        tokens = sums.decode_tokens + sums.prefill_tokens
-        precision = self._scenario.deployment.precision
-        if layout.moe_entry == "scatter":
-            return gate_operators(model, model.experts, precision, 1, tokens / layout.tp)
-        return gate_operators(model, model.experts, precision, layout.tp, tokens)
+                self._compute(tally, slot, in_slot, layout.tp)
 
     def _compute(
         self, tally: _Tally, slot: str, in_slot: Iterable[Operator], devices_each: int
@@ -202,9 +195,10 @@ def _plain(sums: StepSums) -> StepSums:
     return StepSums(*(float(np.asarray(one)[0]) for one in sums)) if first.size == 1 else sums
 
 
-def _patterns(scenario: Scenario, layout: ReplicaLayout, network: Network) -> dict[str, Pattern]:
+def _patterns(
+    scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
+) -> dict[str, Pattern]:
     """The collectives of tensor parallelism, each over all ranks at once."""
-    wanted = {phase.slot for phase in program(scenario, layout).phases}
     ranks, algorithm = layout.ranks, scenario.engine.all_reduce
     makers: dict[str, Callable[[], Pattern]] = {
         "embedding all-reduce": lambda: all_reduce(network, ranks, algorithm),
@@ -213,11 +207,12 @@ def _patterns(scenario: Scenario, layout: ReplicaLayout, network: Network) -> di
         "all-gather": lambda: all_gather(network, ranks),
         "logits all-gather": lambda: all_gather(network, ranks),
     }
-    return {slot: make() for slot, make in makers.items() if slot in wanted}
+    return {slot: make() for slot, make in makers.items() if slot in slots}
 
 
-def _exchanges(scenario: Scenario, layout: ReplicaLayout, network: Network) -> dict[str, Exchange]:
-    slots = program(scenario, layout).slots
+def _exchanges(
+    scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
+) -> dict[str, Exchange]:
     makers = {"dispatch": dispatch, "combine": combine}
     protocol = scenario.experts.dispatch
     return {

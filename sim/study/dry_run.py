@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.experts.draws import expected_activated
-from sim.physics.feed_forward_operators import gate_operators
 from sim.physics.operators import Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.serving.deployment import DeployedReplica, DeployedScenario
@@ -149,16 +148,8 @@ def _kernels(
     scenario: Scenario, replica: DeployedReplica, sums: StepSums, plan: StepPlan
 ) -> Iterator[OperatorPrice]:
     layout, precision = replica.layout, scenario.deployment.precision
-    kernels = operators(scenario.model, precision, layout.tp, sums, scenario.engine.mla)
-    kernels = [kernel for kernel in kernels if kernel.phase != "experts"]
-    tokens = float(sums.decode_tokens + sums.prefill_tokens)
-    if scenario.model.experts is not None:
-        is_split = layout.moe_entry == "scatter"
-        gate_tp, gate_tokens = (1, tokens / layout.tp) if is_split else (layout.tp, tokens)
-        kernels += gate_operators(
-            scenario.model, scenario.model.experts, precision, gate_tp, gate_tokens
-        )
-    for kernel in kernels:
+    mla, tokens = scenario.engine.mla, float(sums.decode_tokens + sums.prefill_tokens)
+    for kernel in operators(scenario.model, precision, layout.tp, sums, mla, layout.shared_tp):
         price = operator_price(kernel, layout.device, scenario.engine.profile)
         if price is not None:
             yield price
