@@ -6,6 +6,8 @@ the query and the context, which attend to the latent vectors themselves. In a s
 prefill and decode the two share projections and have a core kernel each.
 """
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from sim.physics.feed_forward_operators import norms
@@ -19,7 +21,7 @@ from sim.physics.kernels import (
     product,
 )
 from sim.physics.parameters import kv_heads_on_device
-from sim.physics.sums import StepSums
+from sim.physics.sums import StepSums, SumsOperator
 from sim.physics.work import Operator, Phase, Real, Work
 from sim.spec.device import ELEMENT_BYTES
 from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec
@@ -33,27 +35,71 @@ class _Part(NamedTuple):
     """The decoding or the prefilling sequences of a step."""
 
     name: Literal["decode", "prefill"]
-    queries: Real
-    pairs: Real
-    kv_tokens: Real
+    queries: Callable[[StepSums], Real]
+    pairs: Callable[[StepSums], Real]
+    kv_tokens: Callable[[StepSums], Real]
+
+
+_PARTS = (
+    _Part(
+        "decode",
+        attrgetter("decode_tokens"),
+        attrgetter("decode_kv_tokens"),
+        attrgetter("decode_kv_tokens"),
+    ),
+    _Part(
+        "prefill",
+        attrgetter("prefill_tokens"),
+        attrgetter("prefill_pairs"),
+        attrgetter("prefill_kv_tokens"),
+    ),
+)
+_WINDOWED_PARTS = (
+    _Part(
+        "decode",
+        attrgetter("decode_tokens"),
+        attrgetter("decode_window_kv_tokens"),
+        attrgetter("decode_window_kv_tokens"),
+    ),
+    _Part(
+        "prefill",
+        attrgetter("prefill_tokens"),
+        attrgetter("prefill_window_pairs"),
+        attrgetter("prefill_window_kv_tokens"),
+    ),
+)
 
 
 def attention_operators(
     model: ModelSpec, precision: Precision, tp: int, sums: StepSums, mla: Mla
 ) -> list[Operator]:
     """The kernels of every layer's attention, on one device of a rank."""
-    shape = model.attention
     tokens = sums.decode_tokens + sums.prefill_tokens
+    cores = attention_cores(model, precision, tp, mla)
+    return projections(model, precision, tp, tokens) + [core.operator(sums) for core in cores]
+
+
+def projections(model: ModelSpec, precision: Precision, tp: int, tokens: Real) -> list[Operator]:
+    """Those that see nothing but the step's tokens: norms, projections, rotary, cache."""
+    shape = model.attention
     found = norms(model, precision, "attention", model.layers, tokens)
     if isinstance(shape, LatentAttention):
-        return found + _latent(model, shape, precision, tp, sums, mla)
-    return found + _grouped(model, shape, precision, tp, sums)
+        return found + _latent_projections(model, shape, precision, tp, tokens)
+    return found + _grouped_projections(model, shape, precision, tp, tokens)
 
 
-def _grouped(
-    model: ModelSpec, shape: GroupedAttention, precision: Precision, tp: int, sums: StepSums
+def attention_cores(model: ModelSpec, precision: Precision, tp: int, mla: Mla) -> list[SumsOperator]:
+    """Those that depend on what the tokens attend to."""
+    shape = model.attention
+    if isinstance(shape, LatentAttention):
+        return _latent_cores(model, shape, precision, shape.heads / tp, mla)
+    heads, kv_heads = shape.heads / tp, kv_heads_on_device(shape, tp)
+    return _grouped_cores(model, grouped_core(heads, kv_heads, shape.head_size), precision)
+
+
+def _grouped_projections(
+    model: ModelSpec, shape: GroupedAttention, precision: Precision, tp: int, tokens: Real
 ) -> list[Operator]:
-    tokens = sums.decode_tokens + sums.prefill_tokens
     weights, element = precision.weights, precision.activations
     heads, kv_heads = shape.heads / tp, kv_heads_on_device(shape, tp)
     size, hidden = shape.head_size, model.hidden_size
@@ -69,47 +115,38 @@ def _grouped(
         found.append(_moves(model, "query and key norm", 2 * rotated * tokens, precision))
     if not model.positions:
         found.append(_moves(model, "rotary", 2 * rotated * tokens, precision))
-    return found + _grouped_cores(model, grouped_core(heads, kv_heads, size), precision, sums)
+    return found
 
 
-def _grouped_cores(
-    model: ModelSpec, core: Core, precision: Precision, sums: StepSums
-) -> list[Operator]:
+def _grouped_cores(model: ModelSpec, core: Core, precision: Precision) -> list[SumsOperator]:
     windowed = model.window.layers if model.window else 0
     found = []
     if windowed < model.layers:
         full_layers = model.layers - windowed
         phase: Phase = "full attention" if windowed else "attention"
-        found += [_core(part, phase, core, full_layers, precision) for part in _parts(sums)]
+        found += [_core(part, phase, core, full_layers, precision) for part in _PARTS]
     if windowed:
         found += [
-            _core(part, "windowed attention", core, windowed, precision)
-            for part in _windowed_parts(sums)
+            _core(part, "windowed attention", core, windowed, precision) for part in _WINDOWED_PARTS
         ]
     return found
 
 
-def _latent(
-    model: ModelSpec,
-    shape: LatentAttention,
-    precision: Precision,
-    tp: int,
-    sums: StepSums,
-    mla: Mla,
-) -> list[Operator]:
-    found = _latent_projections(model, shape, precision, tp, sums)
-    for part in _parts(sums):
+def _latent_cores(
+    model: ModelSpec, shape: LatentAttention, precision: Precision, heads: float, mla: Mla
+) -> list[SumsOperator]:
+    found = []
+    for part in _PARTS:
         is_absorbed = mla == "absorbed" or (mla == "auto" and part.name == "decode")
         cores = _absorbed if is_absorbed else _expanded
-        found += cores(model, shape, precision, shape.heads / tp, part)
+        found += cores(model, shape, precision, heads, part)
     return found
 
 
 def _latent_projections(
-    model: ModelSpec, shape: LatentAttention, precision: Precision, tp: int, sums: StepSums
+    model: ModelSpec, shape: LatentAttention, precision: Precision, tp: int, tokens: Real
 ) -> list[Operator]:
     """What both ways need. Compressions are whole on each device, their norms with them."""
-    tokens = sums.decode_tokens + sums.prefill_tokens
     weights, element = precision.weights, precision.activations
     hidden, heads, query_rank = model.hidden_size, shape.heads / tp, shape.query_rank or 0
     latent = shape.kv_rank + shape.rope_size
@@ -130,48 +167,40 @@ def _latent_projections(
 
 def _absorbed(
     model: ModelSpec, shape: LatentAttention, precision: Precision, heads: float, part: _Part
-) -> list[Operator]:
+) -> list[SumsOperator]:
     """Queries to latent space and context back, a small matrix for each head."""
     core = latent_core(heads, shape.kv_rank, shape.rope_size)
 
-    def per_head(n: int, k: int) -> Work:
-        rows = part.queries
-        return product(rows, n, k, precision.weights, precision.activations, batches=heads)
+    def per_head(name: str, n: int, k: int) -> SumsOperator:
+        def work(sums: StepSums) -> Work:
+            rows = part.queries(sums)
+            return product(rows, n, k, precision.weights, precision.activations, batches=heads)
+
+        return SumsOperator(f"{part.name} {name}", "attention", model.layers, "gemm", work)
 
     return [
-        _gemm(model, f"{part.name} absorption", per_head(shape.kv_rank, shape.nope_size)),
+        per_head("absorption", shape.kv_rank, shape.nope_size),
         _core(part, "attention", core, model.layers, precision, kernel="mla_decode"),
-        _gemm(model, f"{part.name} value", per_head(shape.value_size, shape.kv_rank)),
+        per_head("value", shape.value_size, shape.kv_rank),
     ]
 
 
 def _expanded(
     model: ModelSpec, shape: LatentAttention, precision: Precision, heads: float, part: _Part
-) -> list[Operator]:
+) -> list[SumsOperator]:
     """Keys and values of all tokens attended to, for each head, written and read again."""
     core = expanded_core(heads, shape.nope_size + shape.rope_size, shape.value_size)
     columns = heads * (shape.nope_size + shape.value_size)
-    decompression = product(part.kv_tokens, columns, shape.kv_rank, precision.weights, precision.kv)
+
+    def decompression(sums: StepSums) -> Work:
+        rows = part.kv_tokens(sums)
+        return product(rows, columns, shape.kv_rank, precision.weights, precision.kv)
+
+    name = f"{part.name} decompression"
     return [
-        _gemm(model, f"{part.name} decompression", decompression),
+        SumsOperator(name, "attention", model.layers, "gemm", decompression),
         _core(part, "attention", core, model.layers, precision, kernel="mla_prefill"),
     ]
-
-
-def _parts(sums: StepSums) -> tuple[_Part, _Part]:
-    kv_tokens = sums.decode_kv_tokens
-    return (
-        _Part("decode", sums.decode_tokens, kv_tokens, kv_tokens),
-        _Part("prefill", sums.prefill_tokens, sums.prefill_pairs, sums.prefill_kv_tokens),
-    )
-
-
-def _windowed_parts(sums: StepSums) -> tuple[_Part, _Part]:
-    kv_tokens, pairs = sums.decode_window_kv_tokens, sums.prefill_window_pairs
-    return (
-        _Part("decode", sums.decode_tokens, kv_tokens, kv_tokens),
-        _Part("prefill", sums.prefill_tokens, pairs, sums.prefill_window_kv_tokens),
-    )
 
 
 def _core(
@@ -181,13 +210,14 @@ def _core(
     layers: int,
     precision: Precision,
     kernel: str | None = None,
-) -> Operator:
-    work = attention(
-        core, part.queries, part.pairs, part.kv_tokens, precision.kv, precision.activations
-    )
-    kind = kernel or f"gqa_{part.name}"
+) -> SumsOperator:
+    def work(sums: StepSums) -> Work:
+        queries, pairs, kv_tokens = part.queries(sums), part.pairs(sums), part.kv_tokens(sums)
+        return attention(core, queries, pairs, kv_tokens, precision.kv, precision.activations)
+
     name = "windowed core" if phase == "windowed attention" else "core"
-    return Operator(f"{part.name} {name}", phase, layers, kind, work)
+    kind = kernel or f"gqa_{part.name}"
+    return SumsOperator(f"{part.name} {name}", phase, layers, kind, work)
 
 
 def _gemm(model: ModelSpec, name: str, work: Work) -> Operator:

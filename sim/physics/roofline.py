@@ -4,25 +4,53 @@ Roofline model: Williams, Waterman and Patterson, Communications of the ACM 52(4
 kernel loses against its roof is the engine profile's efficiency and launch time.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from sim.physics.work import Real, Work
-from sim.spec.device import DeviceSpec
+from sim.spec.device import DeviceSpec, ElementType
 from sim.spec.scenario import EngineProfile
 
 
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """What an engine gets out of a device."""
+
+    flop_per_s: Mapping[ElementType, float]
+    """By the type of the operands, of those that the device can multiply."""
+    memory_bytes_per_s: float
+    launch_s: float
+
+    @classmethod
+    def of(cls, device: DeviceSpec, profile: EngineProfile) -> "Roofline":
+        """The roofs of a device, lowered by the profile."""
+        peaks: dict[ElementType, float] = {}
+        for element in get_args(ElementType):
+            try:
+                peak_flop_per_s = device.peak_flop_per_s[device.arithmetic(element)]
+            except ValueError:
+                continue
+            peaks[element] = peak_flop_per_s * profile.compute_efficiency
+        memory_bytes_per_s = device.memory_bytes_per_s * profile.memory_efficiency
+        return cls(peaks, memory_bytes_per_s, profile.kernel_launch_s)
+
+    def seconds(self, work: Work) -> Real:
+        """How long one kernel with this work takes; no time where there is no work."""
+        compute_s = work.flop / self.flop_per_s[work.arithmetic]
+        memory_s = work.bytes / self.memory_bytes_per_s
+        if isinstance(compute_s, np.ndarray) or isinstance(memory_s, np.ndarray):
+            roof_s = np.maximum(compute_s, memory_s)
+            return np.where(roof_s > 0, roof_s + self.launch_s, 0.0)
+        slower_s = max(compute_s, memory_s)
+        return slower_s + self.launch_s if slower_s > 0 else 0.0
+
+
 def seconds(work: Work, device: DeviceSpec, profile: EngineProfile) -> Real:
-    """How long one kernel with this work takes; no time where there is no work."""
-    peak_flop_per_s = device.peak_flop_per_s[device.arithmetic(work.arithmetic)]
-    compute_s = work.flop / (peak_flop_per_s * profile.compute_efficiency)
-    memory_s = work.bytes / (device.memory_bytes_per_s * profile.memory_efficiency)
-    if isinstance(compute_s, np.ndarray) or isinstance(memory_s, np.ndarray):
-        roof_s = np.maximum(compute_s, memory_s)
-        return np.where(roof_s > 0, roof_s + profile.kernel_launch_s, 0.0)
-    slower_s = max(compute_s, memory_s)
-    return slower_s + profile.kernel_launch_s if slower_s > 0 else 0.0
+    """How long one kernel with this work takes on this device."""
+    return Roofline.of(device, profile).seconds(work)
 
 
 def intensity(work: Work) -> Real:

@@ -5,12 +5,12 @@ itself; in chunks of w tokens, to what came before it in its chunk. Numbers may 
 with any leading axes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from sim.physics.work import Real
+from sim.physics.work import Operator, Phase, Real, Work
 from sim.spec.model import Window
 
 
@@ -35,6 +35,20 @@ class StepSums(NamedTuple):
     """The tokens read in a windowed layer."""
     sampled_tokens: Real = 0.0
     """Sequences whose next token comes out of this step."""
+
+
+class SumsOperator(NamedTuple):
+    """A kernel whose work depends on more than how many tokens a step has."""
+
+    name: str
+    phase: Phase
+    layers: int
+    kernel: str
+    work: Callable[[StepSums], Work]
+
+    def operator(self, sums: StepSums) -> Operator:
+        """The same with the work of one step."""
+        return Operator(self.name, self.phase, self.layers, self.kernel, self.work(sums))
 
 
 def decode(kv_tokens: Real, window: Window | None = None) -> StepSums:
