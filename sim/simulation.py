@@ -3,6 +3,7 @@
 The only module that knows all the others.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +21,12 @@ from sim.serving.clients import closed_loop_client, open_stream
 from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
-from sim.serving.players import Player, fused, phase_by_phase
+from sim.serving.players import Player, fused, phase_by_phase, ruled, step_by_step
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import POLICIES
+from sim.serving.stretch_log import StretchLog
 from sim.spec.scenario import Scenario
 from sim.spec.workload import ClosedLoop
 from sim.workload.requests import Request, requests
@@ -67,19 +69,27 @@ def _replicas(
     for number, one in enumerate(deployed.replicas):
         log = _log(deployed, one, recorder)
         ranks = [_rank(deployed.scenario, one, rank) for rank in range(one.layout.dp)]
-        yield Replica(env, ranks, one.pricer.plan, _player(env, fabric, deployed, number), log)
+        most_steps = 1 if deployed.scenario.fidelity == "layer" else math.inf
+        player = _player(env, fabric, deployed, number, log)
+        yield Replica(env, ranks, player, log, most_steps=most_steps)
 
 
 def _player(
-    env: simpy.Environment, fabric: Fabric, deployed: DeployedScenario, number: int
+    env: simpy.Environment,
+    fabric: Fabric,
+    deployed: DeployedScenario,
+    number: int,
+    log: ReplicaLog,
 ) -> Player:
     """Steps are one event where that is exact: no other replica uses this one's links."""
-    own = deployed.replicas[number].pricer.used_links
+    pricer = deployed.replicas[number].pricer
     others = [one for place, one in enumerate(deployed.replicas) if place != number]
-    shares = any(own & other.pricer.used_links for other in others)
+    shares = any(pricer.used_links & other.pricer.used_links for other in others)
     if shares or deployed.scenario.fidelity == "layer":
-        return phase_by_phase(env, fabric)
-    return fused(env)
+        return step_by_step(env, pricer.plan, phase_by_phase(env, fabric), log)
+    if pricer.ruled is None or deployed.scenario.record.transfers:
+        return step_by_step(env, pricer.plan, fused(env), log)
+    return ruled(env, pricer.ruled, log)
 
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
@@ -97,14 +107,22 @@ def _log(deployed: DeployedScenario, one: DeployedReplica, recorder: Recorder) -
             layout.pool.name, layout.number, first[one.law.group_of], scenario.model.expert_layers
         )
         recorder.experts.append(expert_tokens)
+    pool, devices = layout.pool.name, np.array(layout.devices)
+    capacity_bytes_per_s, keeps = deployed.network.capacity_bytes_per_s, scenario.record.steps
+    stretches = None
+    if one.pricer.ruled is not None:
+        stretches = StretchLog(
+            recorder, pool, layout.number, devices, capacity_bytes_per_s, one.pricer.ruled, keeps
+        )
     return ReplicaLog(
         recorder,
-        layout.pool.name,
+        pool,
         layout.number,
-        np.array(layout.devices),
-        deployed.network.capacity_bytes_per_s,
+        devices,
+        capacity_bytes_per_s,
+        stretches,
         expert_tokens,
-        keeps_steps=scenario.record.steps == "step",
+        keeps_steps=keeps != "off",
         keeps_transfers=scenario.record.transfers,
     )
 

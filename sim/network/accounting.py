@@ -18,18 +18,25 @@ _FULL_SHARE = 1 - 1e-9
 
 
 def add_alone(
-    usage: LinkUsage, loads: Loads, capacity_bytes_per_s: FloatArray, times: int = 1
+    usage: LinkUsage,
+    loads: Loads,
+    capacity_bytes_per_s: FloatArray,
+    times: FloatArray | int = 1,
 ) -> None:
-    """Account for transfers that never shared a link, each so many times; leading axes are free."""
+    """Account for transfers that never shared a link; leading axes are free.
+
+    Each happened so many times: all as often, or (transfers).
+    """
+    often = np.reshape(times, (-1, 1))
     capacity = capacity_bytes_per_s[loads.links]
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
     bytes_ = loads.bytes.reshape(drain_s.size, loads.links.size)
     rate = bytes_ / np.where(drain_s > 0, drain_s, 1.0)
     is_full = _is_fullest(bytes_ / capacity)
     busy_s = np.where(bytes_ > 0, drain_s, 0.0)
-    usage.bytes[loads.links] += times * bytes_.sum(axis=0)
-    usage.busy_s[loads.links] += times * busy_s.sum(axis=0)
-    usage.full_s[loads.links] += times * np.where(is_full, busy_s, 0.0).sum(axis=0)
+    usage.bytes[loads.links] += (often * bytes_).sum(axis=0)
+    usage.busy_s[loads.links] += (often * busy_s).sum(axis=0)
+    usage.full_s[loads.links] += (often * np.where(is_full, busy_s, 0.0)).sum(axis=0)
     _raise_peak(usage, loads, rate.max(axis=0, initial=0.0))
 
 

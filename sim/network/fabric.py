@@ -43,6 +43,7 @@ class _Flow:
     started_s: float
     drain_s: float
     alone_s: float
+    alone_ends_at_s: float
     share_per_s: float
     left_share: float = 1.0
     was_alone: bool = True
@@ -73,17 +74,21 @@ class Fabric:
         self._crowds: dict[_Crowd, None] = {}
         self._stale: dict[_Crowd, None] = {}
 
-    def transfer(self, loads: Loads) -> Event:
-        """Start a transfer now; the event comes at its end, with `Moved` as its value."""
+    def transfer(self, loads: Loads, alone_ends_at_s: float | None = None) -> Event:
+        """Start a transfer now; the event comes at its end, with `Moved` as its value.
+
+        Who has reckoned already when it ends if it meets nobody can say so, to the last bit.
+        """
         done = self._env.event()
         now_s = self._env.now
         drain_s = float(loads.drain_s(self._capacity_bytes_per_s))
         alone_s = loads.latency_s + drain_s
+        ends_at_s = now_s + alone_s if alone_ends_at_s is None else alone_ends_at_s
         if drain_s == 0:
             end = Moved(alone_s, was_alone=True)
-            call_at(self._env, now_s + alone_s, ENDS, lambda: _succeed(done, end))
+            call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
-        flow = _Flow(loads, done, now_s, drain_s, alone_s, 1 / drain_s)
+        flow = _Flow(loads, done, now_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
         call_at(self._env, now_s + loads.latency_s, STARTS, lambda: self._begin(flow))
         return done
 
@@ -95,7 +100,7 @@ class Fabric:
             self._join(flow, met)
             return
         self._form([flow], mask)
-        self._plan_end(flow, flow.started_s + flow.alone_s)
+        self._plan_end(flow, flow.alone_ends_at_s)
 
     def _join(self, flow: _Flow, met: list[_Crowd]) -> None:
         flow.share_per_s = 0.0

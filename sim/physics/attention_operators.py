@@ -88,7 +88,9 @@ def projections(model: ModelSpec, precision: Precision, tp: int, tokens: Real) -
     return found + _grouped_projections(model, shape, precision, tp, tokens)
 
 
-def attention_cores(model: ModelSpec, precision: Precision, tp: int, mla: Mla) -> list[SumsOperator]:
+def attention_cores(
+    model: ModelSpec, precision: Precision, tp: int, mla: Mla
+) -> list[SumsOperator]:
     """Those that depend on what the tokens attend to."""
     shape = model.attention
     if isinstance(shape, LatentAttention):

@@ -67,9 +67,7 @@ def _feed_forward(
     if len(model.expert_layers) < model.layers:
         found += dense_operators(model, precision, tp, tokens)
     if model.experts is not None:
-        found += gate_operators(
-            model, model.experts, precision, shared_tp, tokens * shared_tp / tp
-        )
+        found += gate_operators(model, model.experts, precision, shared_tp, tokens * shared_tp / tp)
     return found
 
 

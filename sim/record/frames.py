@@ -19,6 +19,7 @@ from sim.record.recorder import (
     StepRow,
     TransferRow,
 )
+from sim.record.row_table import RowTable
 
 Dtypes = Mapping[str, str]
 
@@ -76,12 +77,12 @@ DTYPES: Mapping[str, Dtypes] = {
 """The columns of every frame, in order, and their types."""
 
 
-def requests_frame(rows: Sequence[RequestRow]) -> pd.DataFrame:
+def requests_frame(rows: RowTable[RequestRow]) -> pd.DataFrame:
     """One row a request, by number.
 
     `tpot_s` is the time per output token after the first; an answer of one token has none.
     """
-    frame = _of_rows("requests", RequestRow, rows).sort_values("request", ignore_index=True)
+    frame = _of_rows("requests", rows).sort_values("request", ignore_index=True)
     finish_s, first_s = frame["finish_s"].to_numpy(), frame["first_token_s"].to_numpy()
     later_tokens = (frame["output_tokens"].to_numpy() - 1).astype("float64")
     later_tokens[later_tokens < 1] = np.nan
@@ -91,14 +92,15 @@ def requests_frame(rows: Sequence[RequestRow]) -> pd.DataFrame:
     return frame
 
 
-def steps_frame(rows: Sequence[StepRow]) -> pd.DataFrame:
-    """One row a step, in the order in which they ended."""
-    return _of_rows("steps", StepRow, rows)
+def steps_frame(rows: RowTable[StepRow]) -> pd.DataFrame:
+    """One row a step, or a stretch of them, in the order in which they ended."""
+    frame = _of_rows("steps", rows)
+    return frame.sort_values("end_s", kind="stable", ignore_index=True)
 
 
-def transfers_frame(rows: Sequence[TransferRow]) -> pd.DataFrame:
+def transfers_frame(rows: RowTable[TransferRow]) -> pd.DataFrame:
     """One row a transfer."""
-    return _of_rows("transfers", TransferRow, rows)
+    return _of_rows("transfers", rows)
 
 
 def links_frame(
@@ -216,10 +218,13 @@ def _share(part: np.ndarray, whole: float) -> np.ndarray:
     return part / whole if whole > 0 else np.full(len(part), np.nan)
 
 
-def _of_rows(frame: str, row: type, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    names = get_type_hints(row)
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return _frame(frame, dict(zip(names, columns, strict=True)))
+def _of_rows(frame: str, rows: RowTable[Any]) -> pd.DataFrame:
+    columns: dict[str, Any] = dict(rows.columns())
+    for name, dtype in DTYPES[frame].items():
+        if dtype == "Int64":
+            column = columns[name]
+            columns[name] = pd.arrays.IntegerArray(column.copy(), column < 0)
+    return _frame(frame, columns)
 
 
 def _frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:

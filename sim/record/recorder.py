@@ -10,10 +10,19 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
+from sim.record.row_table import RowTable
+
 Status = Literal["finished", "rejected", "failed: kv", "unfinished"]
 """How a request ended: `rejected` never fits the cache, `failed: kv` outgrew it alone."""
 
 StepKind = Literal["prefill", "decode", "mixed"]
+
+
+def step_kind(decoded: int, tokens: int) -> StepKind:
+    """What a step does that decodes so many sequences and computes so many tokens."""
+    if not decoded:
+        return "prefill"
+    return "decode" if decoded == tokens else "mixed"
 
 
 class RequestRow(NamedTuple):
@@ -36,11 +45,16 @@ class RequestRow(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    """One step of a replica, and where its time went."""
+    """A step of a replica, or a stretch of them that differ in nothing but what is in the cache.
+
+    Tokens and seconds are of all steps of the row.
+    """
 
     pool: str
     replica: int
     step: int
+    steps: int
+    """How many like it the row stands for: 1, or those of a stretch, of which it is the first."""
     start_s: float
     end_s: float
     kind: StepKind
@@ -144,7 +158,7 @@ def _floats() -> "array[float]":
 
 
 def _counts() -> "array[int]":
-    return array("q")
+    return array("i")
 
 
 @dataclass(slots=True)
@@ -153,9 +167,9 @@ class Recorder:
 
     links: LinkUsage
     devices: DeviceUsage
-    requests: list[RequestRow] = field(default_factory=list)
-    steps: list[StepRow] = field(default_factory=list)
-    transfers: list[TransferRow] = field(default_factory=list)
+    requests: RowTable[RequestRow] = field(default_factory=lambda: RowTable(RequestRow))
+    steps: RowTable[StepRow] = field(default_factory=lambda: RowTable(StepRow))
+    transfers: RowTable[TransferRow] = field(default_factory=lambda: RowTable(TransferRow))
     experts: list[ExpertTokens] = field(default_factory=list)
     gap_s: "array[float]" = field(default_factory=_floats)
     """Times between two tokens of one request, all requests together."""
@@ -182,3 +196,17 @@ class Recorder:
         """So many tokens were produced at this instant."""
         self.output_at_s.append(at_s)
         self.output_tokens.append(tokens)
+
+    def add_gaps(self, lengths_s: np.ndarray, weights: np.ndarray) -> None:
+        """The same for many such times."""
+        _extend(self.gap_s, lengths_s)
+        _extend(self.gap_weights, weights)
+
+    def add_outputs(self, at_s: np.ndarray, tokens: np.ndarray) -> None:
+        """The same for many instants."""
+        _extend(self.output_at_s, at_s)
+        _extend(self.output_tokens, tokens)
+
+
+def _extend(kept: "array[float] | array[int]", more: np.ndarray) -> None:
+    kept.frombytes(np.asarray(more).astype(kept.typecode).tobytes())

@@ -17,6 +17,7 @@ class KvCache:
     block_tokens: int
     free_blocks: int = field(init=False)
     _growing: list[int] = field(init=False)
+    _growing_sequences: int = 0
 
     def __post_init__(self) -> None:
         """Start empty."""
@@ -51,20 +52,34 @@ class KvCache:
     def start_growing(self, offset: int) -> None:
         """A sequence begins to decode; its length after step j will be `offset + j`."""
         self._growing[offset % self.block_tokens] += 1
+        self._growing_sequences += 1
 
     def stop_growing(self, offset: int) -> None:
         """A sequence that decoded is finished or preempted."""
         self._growing[offset % self.block_tokens] -= 1
+        self._growing_sequences -= 1
 
     def blocks_needed(self, step: int) -> int:
         """How many decoding sequences have their last block full before this step."""
         return self._growing[(1 - step) % self.block_tokens]
 
-    def needs_block(self, offset: int, step: int) -> bool:
-        """Whether the sequence with this offset is one of them."""
-        return (offset + step - 1) % self.block_tokens == 0
-
-    def grow(self, step: int) -> None:
-        """Take the blocks that this step needs; there must be room."""
-        self.free_blocks -= self.blocks_needed(step)
+    def grow(self, step: int, steps: int = 1) -> None:
+        """Take the blocks that this step (and those after it) needs; there must be room."""
+        cycles, rest = divmod(steps, self.block_tokens)
+        # In as many steps as a block has tokens, every growing sequence needs one.
+        self.free_blocks -= cycles * self._growing_sequences
+        for later in range(step, step + rest):
+            self.free_blocks -= self.blocks_needed(later)
         assert self.free_blocks >= 0
+
+    def steps_with_room(self, step: int, most: int) -> int:
+        """For how many steps from this one on, up to `most`, there are blocks enough."""
+        free, growing = self.free_blocks, self._growing_sequences
+        if growing * -(-most // self.block_tokens) <= free:
+            return most
+        cycles, free = divmod(free, growing)
+        found = cycles * self.block_tokens
+        while found < most and self.blocks_needed(step + found) <= free:
+            free -= self.blocks_needed(step + found)
+            found += 1
+        return found

@@ -8,6 +8,7 @@ outgrow the cache, the latest admitted are preempted and computed anew later.
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sim.physics.sums import StepSums, prefill, total
 from sim.serving.decode_batch import DecodeBatch
@@ -25,14 +26,9 @@ class RankLimits:
     window: Window | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
+class StepOutcome(NamedTuple):
     """What one rank's part of a step brought forth."""
 
-    sequences: int
-    """All that took part."""
-    decoded: int
-    """Sequences that decoded, and produced a token one step after their last."""
     first_tokens: list[ServedSequence]
     """Sequences whose prompt was completed."""
     ended: list[ServedSequence]
@@ -48,6 +44,8 @@ class Rank:
     decoding: DecodeBatch = field(init=False)
     waiting: deque[ServedSequence] = field(default_factory=deque)
     waiting_tokens: int = 0
+    _prefilling_tokens: int = 0
+    """Of whole prompts, also of the part that is computed."""
     _admitted: dict[ServedSequence, None] = field(default_factory=dict)
     _prefilling: deque[ServedSequence] = field(default_factory=deque)
     _chunks: list[tuple[ServedSequence, int]] = field(default_factory=list)
@@ -67,16 +65,32 @@ class Rank:
         return len(self.waiting) + len(self._admitted)
 
     @property
+    def running(self) -> int:
+        """Sequences that take part in the step that is scheduled."""
+        return self.decoding.sequences + len(self._chunks)
+
+    @property
     def load_tokens(self) -> int:
         """Tokens that it holds or has still to take in: what the rank policy compares."""
-        in_prefill = sum(sequence.prefill_tokens for sequence in self._prefilling)
-        return self.decoding.kv_tokens + in_prefill + self.waiting_tokens
+        return self.decoding.kv_tokens + self._prefilling_tokens + self.waiting_tokens
 
     @property
     def in_flight(self) -> Iterator[ServedSequence]:
         """Everything that has not ended."""
         yield from self._admitted
         yield from self.waiting
+
+    def would_start(self, sequence: ServedSequence) -> bool:
+        """Whether a new sequence may be admitted at the next step, or blocks others for nothing.
+
+        Otherwise it waits at least until some sequence has ended: until then the cache only fills.
+        """
+        return (
+            not self.waiting
+            and len(self._admitted) < self.limits.max_sequences
+            and self.decoding.sequences < self.limits.max_step_tokens
+            and self.cache.blocks(sequence.request.prompt_tokens) <= self.cache.free_blocks
+        )
 
     def enqueue(self, sequence: ServedSequence) -> None:
         """Let a new sequence wait; it must fit into the empty cache."""
@@ -95,9 +109,26 @@ class Rank:
         self._admit(tokens_left, now_s)
         return self._sums(), failed
 
+    def steps_by_rule(self, step: int) -> float:
+        """How many steps go by rule from the one just scheduled: all that changes is lengths.
+
+        The last of them may end sequences. Whoever waits could not be admitted now, and cannot be
+        while nobody leaves.
+        """
+        if self._prefilling:
+            return 1
+        until_change = self.decoding.steps_to_change(step)
+        if not self.decoding.sequences:
+            return until_change
+        return 1 + self.cache.steps_with_room(step + 1, int(until_change) - 1)
+
+    def pass_by(self, step: int, steps: int) -> None:
+        """Finish so many steps by rule, this one first, and begin the one after them."""
+        self.decoding.pass_by(steps)
+        self.cache.grow(step + 1, steps)
+
     def finish_step(self, step: int) -> StepOutcome:
         """Apply the end of a step: tokens produced, prompts done, sequences ended."""
-        decoded = self.decoding.sequences
         ended = self.decoding.advance(step)
         for sequence in ended:
             self.cache.stop_growing(sequence.offset)
@@ -105,12 +136,12 @@ class Rank:
             sequence for sequence, tokens in self._chunks if self._prefill(sequence, tokens)
         ]
         for sequence in first_tokens:
-            self._prefilling.remove(sequence)
+            self._leave_prefill(sequence)
             if not self._start_decoding(sequence, step):
                 ended.append(sequence)
         for sequence in ended:
             self._leave(sequence, step)
-        return StepOutcome(decoded + len(self._chunks), decoded, first_tokens, ended)
+        return StepOutcome(first_tokens, ended)
 
     def _make_room(self, step: int, now_s: float) -> list[ServedSequence]:
         """Preempt, latest first, until this step's blocks are free; give up one that is alone.
@@ -134,7 +165,7 @@ class Rank:
             self.decoding.remove(sequence, last_step)
             self.cache.stop_growing(sequence.offset)
         else:
-            self._prefilling.remove(sequence)
+            self._leave_prefill(sequence)
         self._leave(sequence, last_step)
         sequence.produced_tokens = sequence.produced_after(last_step)
         sequence.finish_step = None
@@ -162,9 +193,14 @@ class Rank:
             self.waiting_tokens -= sequence.prefill_tokens
             self._admitted[sequence] = None
             self._prefilling.append(sequence)
+            self._prefilling_tokens += sequence.prefill_tokens
             if sequence.first_scheduled_s is None:
                 sequence.first_scheduled_s = now_s
             tokens_left -= self._take_chunk(sequence, tokens_left)
+
+    def _leave_prefill(self, sequence: ServedSequence) -> None:
+        self._prefilling.remove(sequence)
+        self._prefilling_tokens -= sequence.prefill_tokens
 
     def _take_chunk(self, sequence: ServedSequence, tokens_left: int) -> int:
         tokens = min(sequence.left_to_prefill, tokens_left)

@@ -1,10 +1,10 @@
 """A replica: ranks that step in lockstep, because they share experts.
 
-How a step is priced and how it is played are functions handed in, so that a test can put a
-queueing model with a known answer in the place of the physics.
+It decides what goes into the next steps, and leaves it to a player to live through them, so that a
+test can put a queueing model with a known answer in the place of the physics.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,10 @@ from sim.physics.sums import StepSums
 from sim.record.recorder import Status
 from sim.serving.players import Player
 from sim.serving.rank import Rank
-from sim.serving.replica_log import ReplicaLog, StepFacts
+from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import Snapshot
 from sim.serving.sequence import ServedSequence
-from sim.serving.step_plan import StepPlan
-
-PlanStep = Callable[[int, StepSums], StepPlan]
-"""(step number, sums by rank) -> what the step does."""
+from sim.serving.stretch import Stretch
 
 
 class Replica:
@@ -31,22 +28,26 @@ class Replica:
         self,
         env: simpy.Environment,
         ranks: Sequence[Rank],
-        plan_step: PlanStep,
         play: Player,
         log: ReplicaLog,
+        *,
+        most_steps: float = np.inf,
     ) -> None:
+        """`most_steps` go by without a look at the ranks, where they go by rule."""
         self._env = env
         self._ranks = ranks
-        self._plan_step = plan_step
         self._play = play
         self._log = log
+        self._most_steps = most_steps
         self._step = 0
-        self._step_start_s: float | None = None
+        """The last one of which the ranks were told that it ended."""
+        self._stretch: Stretch | None = None
         self._work_arrived = env.event()
 
     @property
     def snapshot(self) -> Snapshot:
         """What a router may know: the last finished step, and what was sent since."""
+        self._catch_up()
         return Snapshot(
             unfinished=sum(rank.unfinished for rank in self._ranks),
             kv_tokens=sum(rank.load_tokens for rank in self._ranks),
@@ -54,16 +55,20 @@ class Replica:
 
     def submit(self, sequence: ServedSequence) -> None:
         """Queue a sequence on the rank with the fewest tokens, and wake the engine if it sleeps."""
-        rank = min(self._ranks, key=lambda rank: (rank.load_tokens, rank.number))
+        self._catch_up()
+        loads = [rank.load_tokens for rank in self._ranks]
+        rank = self._ranks[loads.index(min(loads))]
         if not rank.cache.fits_ever(sequence.request.prompt_tokens):
             self._end(sequence, None, "rejected")
             return
+        if self._stretch is not None and rank.would_start(sequence):
+            self._stretch.cut(self._env)
         rank.enqueue(sequence)
         if not self._work_arrived.triggered:
             self._work_arrived.succeed()
 
     def run(self) -> Generator[simpy.Event, Any, None]:
-        """Serve for ever: choose the step's tokens, live through it, hand out its tokens."""
+        """Serve for ever: choose the tokens of the next steps, live through them, end sequences."""
         while True:
             if all(rank.is_idle for rank in self._ranks):
                 self._work_arrived = self._env.event()
@@ -71,46 +76,77 @@ class Replica:
             if self._env.peek() <= self._env.now:
                 # What ends or arrives at this instant comes before what starts.
                 yield sleep_until(self._env, self._env.now, STARTS)
-            yield from self._one_step()
+            yield from self._one_stretch()
 
     def stop(self) -> None:
         """Record what is open when the run ends."""
-        if self._step_start_s is not None:
-            self._log.cut(self._env.now - self._step_start_s)
+        self._catch_up()
+        stretch = self._stretch
+        if stretch is not None:
+            self._log.cut(stretch, self._env.now)
         for rank in self._ranks:
             for sequence in rank.in_flight:
-                produced = sequence.produced_after(self._step - (self._step_start_s is not None))
+                produced = sequence.produced_after(self._step)
                 self._log.request(sequence, rank.number, "unfinished", None, produced)
+        self._log.close()
 
-    def _one_step(self) -> Generator[simpy.Event, Any, None]:
-        self._step += 1
-        sums = self._schedule()
-        if not np.any(sums.decode_tokens) and not np.any(sums.prefill_tokens):
+    def _one_stretch(self) -> Generator[simpy.Event, Any, None]:
+        stretch = self._schedule()
+        if stretch is None:
+            self._step += 1
             return
-        start_s = self._step_start_s = self._env.now
-        plan = self._plan_step(self._step, sums)
-        played = yield from self._play(plan)
-        facts = StepFacts(self._step, start_s, self._env.now, sums, plan, played)
-        self._step_start_s = None
-        self._finish(facts)
+        self._stretch = stretch
+        yield from self._play(stretch)
+        stretch.steps = len(stretch.ends_s)
+        self._catch_up()
+        self._stretch = None
+        self._finish()
 
-    def _schedule(self) -> StepSums:
+    def _schedule(self) -> Stretch | None:
+        """The steps to come; None where all that could run had to be given up."""
+        step = self._step + 1
         chosen = []
+        sequences = 0
         for rank in self._ranks:
-            sums, failed = rank.schedule(self._step, self._env.now)
+            sums, failed = rank.schedule(step, self._env.now)
             chosen.append(sums)
+            sequences += rank.running
             for sequence in failed:
                 self._end(sequence, rank, "failed: kv")
-        return StepSums(*np.array(chosen, dtype=np.float64).T)
+        if not sequences:
+            return None
+        steps = min(self._most_steps, *(rank.steps_by_rule(step) for rank in self._ranks))
+        if len(self._ranks) == 1:
+            growing = self._ranks[0].decoding.growing
+            return Stretch(step, int(steps), sequences, chosen[0], growing, self._env.now)
+        growth = np.array([float(rank.decoding.growing) for rank in self._ranks])
+        sums_by_rank = StepSums(*np.array(chosen, dtype=np.float64).T)
+        return Stretch(step, int(steps), sequences, sums_by_rank, growth, self._env.now)
 
-    def _finish(self, facts: StepFacts) -> None:
-        outcomes = [rank.finish_step(facts.step) for rank in self._ranks]
-        self._log.step(facts, outcomes)
-        for rank, outcome in zip(self._ranks, outcomes, strict=True):
-            for sequence in outcome.first_tokens:
+    def _catch_up(self) -> None:
+        """Tell the ranks of the steps that have ended, but of the last one of a stretch."""
+        stretch = self._stretch
+        if stretch is None:
+            return
+        ended = min(stretch.ended_by(self._env.now), stretch.steps - 1)
+        if ended > stretch.passed:
+            for rank in self._ranks:
+                rank.pass_by(self._step + 1, ended - stretch.passed)
+            self._step += ended - stretch.passed
+            stretch.passed = ended
+
+    def _finish(self) -> None:
+        """End the last step of a stretch: hand out what it brought forth."""
+        self._step += 1
+        end_s = self._env.now
+        for rank in self._ranks:
+            first_tokens, ended = rank.finish_step(self._step)
+            for sequence in first_tokens:
                 if sequence.first_token_s is None:
-                    sequence.first_token_s = facts.end_s
-            for sequence in outcome.ended:
+                    sequence.first_token_s = end_s
+                if sequence.last_token_s is not None:
+                    self._log.late_token(end_s - sequence.last_token_s)
+            for sequence in ended:
                 self._end(sequence, rank, "finished")
 
     def _end(self, sequence: ServedSequence, rank: Rank | None, status: Status) -> None:

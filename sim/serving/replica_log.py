@@ -1,12 +1,10 @@
 """What a replica leaves behind: rows of requests and steps, and the use of devices and links.
 
-Everything is written once a step, from its plan and from how long its phases took, by the same
-code for both ways of playing it; so they cannot differ in what they record.
+Everything is written from the plan of a step and how its phases went, by the same code for all
+ways of playing it; so they cannot differ in what they record.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,25 +17,15 @@ from sim.record.recorder import (
     Status,
     StepRow,
     TransferRow,
+    step_kind,
 )
-from sim.serving.players import Played
-from sim.serving.rank import StepOutcome
 from sim.serving.sequence import ServedSequence
-from sim.serving.step_plan import COMMUNICATION, KINDS, StepPlan
+from sim.serving.step_plan import COMMUNICATION, KINDS, Played, StepPlan
+from sim.serving.stretch import Stretch
+from sim.serving.stretch_log import StretchLog
 
 _COMPUTES = np.array([kind in ("attention", "dense", "experts") for kind in KINDS])
 _MOVES = np.array([kind in COMMUNICATION for kind in KINDS])
-
-
-class StepFacts(NamedTuple):
-    """One finished step."""
-
-    step: int
-    start_s: float
-    end_s: float
-    sums: StepSums
-    plan: StepPlan
-    played: Played
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +39,8 @@ class ReplicaLog:
     """Their numbers in the cluster."""
     capacity_bytes_per_s: np.ndarray
     """Of every link."""
+    stretches: StretchLog | None = None
+    """Where what steps used follows from their sums; then it is worked out many at a time."""
     expert_tokens: ExpertTokens | None = None
     """Where draws count the tokens of each expert."""
     keeps_steps: bool = True
@@ -68,83 +58,116 @@ class ReplicaLog:
         row = sequence.row(status, finish_s, output_tokens, self.pool, self.replica, rank)
         self.recorder.requests.append(row)
 
-    def step(self, facts: StepFacts, outcomes: Sequence[StepOutcome]) -> None:
-        """Record a finished step: its tokens, its time, and what it used."""
-        by_kind = facts.plan.seconds_by_kind(facts.played.seconds)
-        self._tokens(facts, outcomes)
-        self._device_use(facts.plan, by_kind)
-        self._expert_use(facts.plan)
-        add_link_use(self.recorder.links, facts.plan, facts.played, self.capacity_bytes_per_s)
-        if self.keeps_steps:
-            self.recorder.steps.append(self._step_row(facts, outcomes, by_kind))
+    def late_token(self, gap_s: float) -> None:
+        """Record how long a preempted sequence waited for its next token."""
+        self.recorder.add_gap(gap_s, 1)
+
+    def stretch(self, stretch: Stretch, ended: int) -> None:
+        """Record the first so many steps of a stretch that went by rule."""
+        assert self.stretches is not None
+        self.stretches.add(stretch, 0, ended, stretch.start_s)
+
+    def step(
+        self,
+        stretch: Stretch,
+        start_s: float,
+        sums: StepSums,
+        plan: StepPlan,
+        played: Played | None,
+    ) -> None:
+        """Record the last step of a stretch that has ended: its tokens, time, and what it used."""
         if self.keeps_transfers:
-            self.recorder.transfers.extend(self._transfer_rows(facts))
+            number = stretch.first_step + len(stretch.ends_s) - 1
+            self._transfers(number, start_s, plan, played)
+        if self.stretches is not None:
+            if played is None:
+                self.stretches.add(stretch, len(stretch.ends_s) - 1, 1, start_s)
+                return
+            self.stretches.settle()
+        by_kind = plan.seconds_by_kind(played)
+        waits_s = _waits_s(plan, by_kind)
+        self._device_use(plan, by_kind, waits_s)
+        self._expert_use(plan)
+        add_link_use(self.recorder.links, plan, played, self.capacity_bytes_per_s)
+        self._tokens(stretch, start_s, sums, by_kind, float(waits_s.mean()))
 
-    def cut(self, in_flight_s: float) -> None:
-        """Record that the run ended in the middle of a step."""
-        self.recorder.devices.cut_s[self.devices] += in_flight_s
-
-    def _tokens(self, facts: StepFacts, outcomes: Sequence[StepOutcome]) -> None:
-        decoded = sum(outcome.decoded for outcome in outcomes)
+    def _tokens(
+        self,
+        stretch: Stretch,
+        start_s: float,
+        sums: StepSums,
+        by_kind: np.ndarray,
+        wait_s: float,
+    ) -> None:
+        end_s = stretch.ends_s[-1]
+        decoded, produced = int(np.sum(sums.decode_tokens)), int(np.sum(sums.sampled_tokens))
+        tokens = decoded + int(np.sum(sums.prefill_tokens))
         if decoded:
-            self.recorder.add_gap(facts.end_s - facts.start_s, decoded)
-        firsts = [sequence for outcome in outcomes for sequence in outcome.first_tokens]
-        for sequence in firsts:
-            if sequence.last_token_s is not None:
-                self.recorder.add_gap(facts.end_s - sequence.last_token_s, 1)
-        self.recorder.add_output(facts.end_s, decoded + len(firsts))
+            self.recorder.add_gap(end_s - start_s, decoded)
+        self.recorder.add_output(end_s, produced)
+        if not self.keeps_steps:
+            return
+        seconds = dict(zip((f"{kind}_s" for kind in KINDS), by_kind.tolist(), strict=True))
+        row = StepRow(
+            pool=self.pool,
+            replica=self.replica,
+            step=stretch.first_step + len(stretch.ends_s) - 1,
+            steps=1,
+            start_s=start_s,
+            end_s=end_s,
+            kind=step_kind(decoded, tokens),
+            sequences=stretch.sequences,
+            tokens=tokens,
+            output_tokens=produced,
+            wait_s=wait_s,
+            exposed_communication_s=float(by_kind[_MOVES].sum()),
+            **seconds,
+        )
+        self.recorder.steps.append(row)
+
+    def cut(self, stretch: Stretch, now_s: float) -> None:
+        """Record that the run ended in the middle of a stretch."""
+        ended = stretch.ended_by(now_s)
+        start_s = stretch.ends_s[ended - 1] if ended else stretch.start_s
+        if ended < len(stretch.ends_s):
+            self.stretch(stretch, ended)
+        self.recorder.devices.cut_s[self.devices] += now_s - start_s
+
+    def close(self) -> None:
+        """Write what is still to be worked out."""
+        if self.stretches is not None:
+            self.stretches.close()
 
     def _expert_use(self, plan: StepPlan) -> None:
         if self.expert_tokens is not None and plan.expert_tokens is not None:
             self.expert_tokens.counts += plan.expert_tokens
             self.expert_tokens.fullest_counts += plan.fullest_expert_tokens
 
-    def _device_use(self, plan: StepPlan, by_kind: np.ndarray) -> None:
+    def _device_use(self, plan: StepPlan, by_kind: np.ndarray, waits_s: np.ndarray) -> None:
         use, devices = self.recorder.devices, self.devices
         use.compute_busy_s[devices] += plan.busy_s
-        use.wait_s[devices] += _waits_s(plan, by_kind)
+        use.wait_s[devices] += waits_s
         use.communication_s[devices] += by_kind[_MOVES].sum()
         use.overhead_s[devices] += by_kind[KINDS.index("overhead")]
         use.flop[devices] += plan.flop
         use.bytes[devices] += plan.memory_bytes
 
-    def _step_row(
-        self, facts: StepFacts, outcomes: Sequence[StepOutcome], by_kind: np.ndarray
-    ) -> StepRow:
-        sums = facts.sums
-        decoded, prefilled = int(np.sum(sums.decode_tokens)), int(np.sum(sums.prefill_tokens))
-        seconds = {f"{kind}_s": float(by_kind[number]) for number, kind in enumerate(KINDS)}
-        return StepRow(
-            pool=self.pool,
-            replica=self.replica,
-            step=facts.step,
-            start_s=facts.start_s,
-            end_s=facts.end_s,
-            kind="mixed" if decoded and prefilled else "decode" if decoded else "prefill",
-            sequences=sum(outcome.sequences for outcome in outcomes),
-            tokens=decoded + prefilled,
-            output_tokens=sum(o.decoded + len(o.first_tokens) for o in outcomes),
-            wait_s=float(_waits_s(facts.plan, by_kind).mean()),
-            exposed_communication_s=float(by_kind[_MOVES].sum()),
-            **seconds,
-        )
-
-    def _transfer_rows(self, facts: StepFacts) -> list[TransferRow]:
-        before = np.concatenate([[facts.start_s], facts.played.seconds[:-1]])
-        starts_s = np.add.accumulate(before)
-        return [
-            TransferRow(
-                pool=self.pool,
-                replica=self.replica,
-                step=facts.step,
-                kind=facts.plan.program.phases[number].kind,
-                start_s=float(starts_s[number]),
-                duration_s=float(facts.played.seconds[number]),
-                link_bytes=float(facts.plan.loads(number).bytes.sum()),
-                was_alone=bool(facts.played.was_alone[number]),
+    def _transfers(self, step: int, start_s: float, plan: StepPlan, played: Played | None) -> None:
+        seconds = plan.seconds if played is None else played.seconds
+        starts_s = np.add.accumulate(np.concatenate([[start_s], seconds[:-1]]))
+        for number in plan.program.transfer_phases:
+            self.recorder.transfers.append(
+                TransferRow(
+                    pool=self.pool,
+                    replica=self.replica,
+                    step=step,
+                    kind=plan.program.phases[number].kind,
+                    start_s=float(starts_s[number]),
+                    duration_s=float(seconds[number]),
+                    link_bytes=float(plan.loads(number).bytes.sum()),
+                    was_alone=played is None or bool(played.was_alone[number]),
+                )
             )
-            for number in facts.plan.program.transfer_phases
-        ]
 
 
 def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
@@ -154,10 +177,10 @@ def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
 
 
 def add_link_use(
-    usage: LinkUsage, plan: StepPlan, played: Played, capacity_bytes_per_s: np.ndarray
+    usage: LinkUsage, plan: StepPlan, played: Played | None, capacity_bytes_per_s: np.ndarray
 ) -> None:
     """Add a finished step's transfers; the fabric has the seconds of those that met others."""
-    if played.was_alone.all():
+    if played is None:
         for slot, loads in plan.transfers.items():
             add_alone(usage, loads, capacity_bytes_per_s, plan.program.repeats[slot])
         return

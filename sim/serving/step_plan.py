@@ -1,8 +1,10 @@
 """What one step of a replica does: its phases in order, each so many seconds or bytes on links.
 
 The order never changes, so it is kept once, as a `Program`: each phase names a *slot* (all
-attention layers share one price; every layer of experts has its own) and a row of it. A plan
-holds the slots' values of one step, and the same plan is played phase by phase or as one event.
+attention layers share one price; every layer of experts has its own) and a row of it. A step is
+then a few values, one for each row of each slot, and a phase ends at the start plus the values of
+what has gone before, each times how often it occurred. So the length of a step is found without
+its phases, and is the same to the bit however it is played.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,40 +45,58 @@ class Program:
     phases: tuple[Phase, ...]
     slots: tuple[str, ...]
     rows: tuple[int, ...]
-    """How many rows each slot has."""
-    kind_of_phase: np.ndarray
-    value_of_phase: np.ndarray
-    """Where a phase stands among the rows of all slots."""
-    transfer_phases: np.ndarray
+    """How many rows each slot has; those that vary within a stretch of steps come last."""
+    kinds: tuple[PhaseKind, ...]
+    """Of each slot."""
     repeats: Mapping[str, int]
     """How many phases have the price of a slot (or of each of its rows)."""
+    kind_of_phase: np.ndarray
+    value_of_phase: np.ndarray
+    """Where a phase stands among the values: the rows of all slots."""
+    kind_of_value: np.ndarray
+    repeats_of_value: np.ndarray
+    transfer_phases: np.ndarray
+    _so_far: np.ndarray
+    """(phases, values): how often each value has occurred when a phase ends."""
 
     @classmethod
     def of(cls, phases: Sequence[Phase]) -> "Program":
         """Number the slots and rows of these phases."""
-        slots = tuple(dict.fromkeys(phase.slot for phase in phases))
+        kind_of = {phase.slot: phase.kind for phase in phases}
+        slots = tuple(sorted(kind_of, key=lambda slot: kind_of[slot] == "attention"))
         rows = tuple(1 + max(p.row for p in phases if p.slot == slot) for slot in slots)
         start = dict(zip(slots, np.cumsum([0, *rows[:-1]]).tolist(), strict=True))
+        kinds = [KINDS.index(kind_of[slot]) for slot in slots]
+        value_of_phase = np.array([start[phase.slot] + phase.row for phase in phases])
+        repeats = {
+            slot: sum(phase.slot == slot for phase in phases) // count
+            for slot, count in zip(slots, rows, strict=True)
+        }
         return cls(
             phases=tuple(phases),
             slots=slots,
             rows=rows,
+            kinds=tuple(kind_of[slot] for slot in slots),
+            repeats=repeats,
             kind_of_phase=np.array([KINDS.index(phase.kind) for phase in phases]),
-            value_of_phase=np.array([start[phase.slot] + phase.row for phase in phases]),
+            value_of_phase=value_of_phase,
+            kind_of_value=np.repeat(kinds, rows),
+            repeats_of_value=np.repeat([float(repeats[slot]) for slot in slots], rows),
             transfer_phases=np.array(
                 [number for number, p in enumerate(phases) if p.kind in COMMUNICATION], dtype=int
             ),
-            repeats={
-                slot: sum(phase.slot == slot for phase in phases) // count
-                for slot, count in zip(slots, rows, strict=True)
-            },
+            _so_far=np.add.accumulate(np.eye(sum(rows))[value_of_phase], axis=0),
         )
 
-    def seconds(self, of_slot: Mapping[str, np.ndarray | float]) -> np.ndarray:
-        """The lengths of all phases from the lengths of the slots."""
-        values = np.concatenate([np.atleast_1d(of_slot[slot]) for slot in self.slots])
-        of_phase: np.ndarray = values[self.value_of_phase]
-        return of_phase
+    def values(self, of_slot: Mapping[str, np.ndarray | float]) -> np.ndarray:
+        """The values of a step from those of its slots."""
+        return np.concatenate([np.atleast_1d(of_slot[slot]) for slot in self.slots])
+
+    def ends_s(self, values: np.ndarray) -> np.ndarray:
+        """(phases): when each ends, from the start of the step."""
+        terms = self._so_far * values
+        ends_s: np.ndarray = np.add.accumulate(terms, axis=1)[:, -1]
+        return ends_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +104,8 @@ class StepPlan:
     """One step, priced. Arrays by device are over the replica's devices."""
 
     program: Program
-    seconds: np.ndarray
-    """(phases): how long each takes when nobody else uses its links."""
+    values: np.ndarray
+    """How long each phase of a value takes when nobody else uses its links."""
     transfers: Mapping[str, Loads]
     """The communication slots; bytes are (links) or (rows, links)."""
     busy_s: np.ndarray
@@ -97,25 +117,36 @@ class StepPlan:
     fullest_expert_tokens: np.ndarray | None = None
     """(layers of experts): of the device that got the most, with them."""
 
+    @property
+    def seconds(self) -> np.ndarray:
+        """(phases): how long each takes when nobody else uses its links."""
+        of_phase: np.ndarray = self.values[self.program.value_of_phase]
+        return of_phase
+
+    @property
+    def duration_s(self) -> float:
+        """How long the step takes when nobody else uses its links."""
+        return float(np.add.accumulate(self.program.repeats_of_value * self.values)[-1])
+
+    def seconds_by_kind(self, played: "Played | None") -> np.ndarray:
+        """(kinds): added up over the phases, as they were planned or as they were played."""
+        program = self.program
+        if played is not None:
+            return np.bincount(program.kind_of_phase, played.seconds, minlength=len(KINDS))
+        seconds = program.repeats_of_value * self.values
+        return np.bincount(program.kind_of_value, seconds, minlength=len(KINDS))
+
     def loads(self, phase_number: int) -> Loads:
         """What a communication phase puts on the links."""
         phase = self.program.phases[phase_number]
         loads = self.transfers[phase.slot]
         return loads if loads.bytes.ndim == 1 else loads.at(phase.row)
 
-    def seconds_by_kind(self, seconds: np.ndarray) -> np.ndarray:
-        """(kinds): these phase lengths, added up in order."""
-        return np.bincount(self.program.kind_of_phase, weights=seconds, minlength=len(KINDS))
 
-    def ends_at_s(self, start_s: float) -> float:
-        """When it ends if nobody disturbs it: the sum in the order in which phases follow."""
-        return float(np.add.accumulate(np.concatenate([[start_s], self.seconds]))[-1])
+class Played(NamedTuple):
+    """How a step went that others held up."""
 
-
-_OVERHEAD = Program.of([Phase("overhead", "step")])
-
-
-def constant_plan(seconds: float, devices: int = 1) -> StepPlan:
-    """A step that takes this long and does nothing else: queueing theory's server."""
-    nothing = np.zeros(devices)
-    return StepPlan(_OVERHEAD, np.array([seconds]), {}, nothing, nothing, nothing)
+    seconds: np.ndarray
+    """(phases): how long each took."""
+    was_alone: np.ndarray
+    """(phases): whether no other transfer touched its links meanwhile."""

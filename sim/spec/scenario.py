@@ -222,10 +222,14 @@ class Slo(Spec):
     e2el_s: PositiveSeconds | None = None
 
 
+KeepSteps = Literal["step", "stretch", "off"]
+
+
 class Record(Spec):
     """How much is kept."""
 
-    steps: Literal["step", "off"] = "step"
+    steps: KeepSteps = "step"
+    """Rows of the steps' table: one a step; one for all that were priced at once; none."""
     transfers: bool = False
 
 

@@ -45,6 +45,7 @@ def step(number: int, start_s: float, end_s: float) -> StepRow:
         pool="serve",
         replica=0,
         step=number,
+        steps=1,
         start_s=start_s,
         end_s=end_s,
         kind="mixed",
@@ -70,14 +71,16 @@ def recorder() -> Recorder:
     gets its only token at 2.5 s; request 3 arrives at 3 s, and its first token comes at 3.5 s.
     """
     made = Recorder.of(links=2, devices=3)
-    made.requests += [
+    for row in (
         request(1, 2.0, 2.5, 2.5, 1),
         request(2, 2.25, None, None, 0, "rejected"),
         request(0, 1.0, 1.5, 3.5, 3, preemptions=1),
         request(3, 3.0, 3.5, None, 1, "unfinished"),
-    ]
-    made.steps += [step(1, 1.0, 1.5), step(2, 1.5, 2.5), step(3, 2.5, 3.5)]
-    made.transfers += [TransferRow("serve", 0, 1, "collective", 1.25, 0.05, 60.0, True)]
+    ):
+        made.requests.append(row)
+    for one in (step(1, 1.0, 1.5), step(2, 1.5, 2.5), step(3, 2.5, 3.5)):
+        made.steps.append(one)
+    made.transfers.append(TransferRow("serve", 0, 1, "collective", 1.25, 0.05, 60.0, True))
     made.experts += [
         ExpertTokens(
             "serve", 0, np.array([[0, 1, 0, 1]]), np.array([[6, 1, 3, 2]]), (0,), np.array([10.0])

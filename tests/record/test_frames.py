@@ -5,7 +5,8 @@ import pytest
 
 from sim.errors import SimulationError
 from sim.record.frames import DTYPES, devices_frame, experts_frame, links_frame, requests_frame
-from sim.record.recorder import DeviceUsage, ExpertTokens, LinkUsage, Recorder
+from sim.record.recorder import DeviceUsage, ExpertTokens, LinkUsage, Recorder, RequestRow
+from sim.record.row_table import RowTable
 from tests.record.example import frames, recorder, request
 
 
@@ -136,4 +137,7 @@ def test_experts_of_several_replicas_stand_below_each_other() -> None:
 
 
 def test_a_single_request_makes_a_frame_of_one_row() -> None:
-    assert len(requests_frame([request(0, 0.0, 1.0, 2.0, 2)])) == 1
+    rows = RowTable(RequestRow)
+    rows.append(request(0, 0.0, 1.0, 2.0, 2))
+
+    assert len(requests_frame(rows)) == 1

@@ -39,7 +39,8 @@ def summary_of(
 
 def recorder_of(rows: list[RequestRow], elapsed_s: float) -> Recorder:
     made = Recorder.of(links=2, devices=3)
-    made.requests += rows
+    for row in rows:
+        made.requests.append(row)
     made.elapsed_s = elapsed_s
     return made
 

@@ -7,16 +7,26 @@ import simpy
 
 from sim.physics.sums import StepSums
 from sim.record.recorder import Recorder, RequestRow
+from sim.record.row_table import RowTable
 from sim.serving.clients import open_stream
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
-from sim.serving.players import fused
+from sim.serving.players import fused, step_by_step
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import POLICIES
-from sim.serving.step_plan import constant_plan
+from sim.serving.step_plan import Phase, Program, StepPlan
 from sim.workload.requests import Request
+
+_OVERHEAD = Program.of([Phase("overhead", "step")])
+
+
+def constant_plan(seconds: float) -> StepPlan:
+    """A step that takes this long and does nothing else: queueing theory's server."""
+    nothing = np.zeros(1)
+    return StepPlan(_OVERHEAD, np.array([seconds]), {}, nothing, nothing, nothing)
+
 
 StepSeconds = Callable[[StepSums], float]
 PLENTY = 10**9
@@ -40,8 +50,7 @@ def replica(
     return Replica(
         env,
         [Rank(rank, limits, KvCache(kv_blocks, block_tokens)) for rank in range(ranks)],
-        lambda step, sums: constant_plan(step_seconds(sums)),
-        fused(env),
+        step_by_step(env, lambda step, sums: constant_plan(step_seconds(sums)), fused(env), log),
         log,
     )
 
@@ -66,13 +75,16 @@ def serve(
     env.process(open_stream(env, requests, door.submit))
     env.run(until=door.closed)
     recorder.elapsed_s = env.now
-    recorder.requests.sort(key=lambda row: row.request)
+    by_number = sorted(recorder.requests, key=lambda row: row.request)
+    recorder.requests = RowTable(RequestRow)
+    for row in by_number:
+        recorder.requests.append(row)
     return recorder
 
 
 def rows(requests: Sequence[Request], step_seconds: StepSeconds, **limits: int) -> list[RequestRow]:
     """The rows of these requests, in their order."""
-    return serve(requests, step_seconds, **limits).requests  # type: ignore[arg-type]
+    return list(serve(requests, step_seconds, **limits).requests)  # type: ignore[arg-type]
 
 
 def one_token(number: int, arrival_s: float) -> Request:

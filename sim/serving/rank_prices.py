@@ -1,0 +1,138 @@
+"""What the kernels of a rank take, by slot of the program: all but routed experts and links.
+
+Most kernels see nothing of a step but how many tokens it has, and sampling sees how many get a
+next one. These are priced once, for every such number up to the largest that has come up, by the
+physics that prices everything; what is left for each step are the cores of attention.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.physics.attention_operators import attention_cores
+from sim.physics.operators import operators_by_sampled, operators_by_tokens
+from sim.physics.roofline import Roofline
+from sim.physics.sums import StepSums
+from sim.physics.work import Operator, Real, Work
+from sim.physics.work import Phase as Part
+from sim.serving.layout import ReplicaLayout
+from sim.spec.scenario import Scenario
+
+_SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
+    "attention": ("attention", "windowed attention"),
+    "full attention": ("attention",),
+    "windowed attention": ("windowed attention",),
+    "dense": ("dense",),
+    "experts": ("gate",),
+    "head": ("head",),
+}
+_LEAST_ROWS = 1024
+
+
+class Cost(NamedTuple):
+    """What kernels cost one device."""
+
+    seconds: Real
+    flop: Real
+    bytes: Real
+
+    def plus(self, other: "Cost") -> "Cost":
+        """Both, one after the other."""
+        return Cost(self.seconds + other.seconds, self.flop + other.flop, self.bytes + other.bytes)
+
+
+NOTHING = Cost(0.0, 0.0, 0.0)
+
+
+def cost(works: Iterable[Work], roofline: Roofline) -> Cost:
+    """Of these kernels, one after the other."""
+    total = NOTHING
+    for work in works:
+        total = total.plus(Cost(roofline.seconds(work), work.flop, work.bytes))
+    return total
+
+
+class CountTable:
+    """Costs by slot for 0, 1, 2, ... of something, all in one go; anew where that is not enough."""
+
+    def __init__(self, price: Callable[[np.ndarray], Mapping[str, Cost]]) -> None:
+        self._price = price
+        self._rows = 0
+        self.costs: Mapping[str, Cost] = {}
+        """Arrays (rows)."""
+        self.seconds: dict[str, list[float]] = {}
+        """Once more as lists, for those who look up single numbers."""
+
+    def reach(self, most: int) -> None:
+        """Have rows for up to this many."""
+        if most < self._rows:
+            return
+        self._rows = max(_LEAST_ROWS, 2 * most)
+        self.costs = self._price(np.arange(self._rows, dtype=np.float64))
+        self.seconds = {slot: np.asarray(one.seconds).tolist() for slot, one in self.costs.items()}
+
+    def at(self, count: Real) -> dict[str, Cost]:
+        """The costs of so many; of an array, arrays."""
+        rows = np.asarray(count, dtype=np.int64)
+        self.reach(int(rows.max(initial=0)))
+        return {
+            slot: Cost(*(np.broadcast_to(column, self._rows)[rows] for column in of_slot))
+            for slot, of_slot in self.costs.items()
+        }
+
+    def seconds_at(self, count: int) -> dict[str, float]:
+        """The seconds of so many, by slot."""
+        if count >= self._rows:
+            self.reach(count)
+        return {slot: column[count] for slot, column in self.seconds.items()}
+
+
+class RankPrices:
+    """The kernels of one rank of a replica, priced for one of its devices."""
+
+    def __init__(self, scenario: Scenario, layout: ReplicaLayout, slots: Collection[str]) -> None:
+        self._roofline = Roofline.of(layout.device, scenario.engine.profile)
+        self._slots = {
+            part: [slot for slot in names if slot in slots]
+            for part, names in _SLOTS_OF_PART.items()
+        }
+        model, precision, tp = scenario.model, scenario.deployment.precision, layout.tp
+        self._by_tokens = CountTable(
+            lambda tokens: self._by_slot(
+                operators_by_tokens(model, precision, tp, layout.shared_tp, tokens)
+            )
+        )
+        self._by_sampled = CountTable(
+            lambda sampled: self._by_slot(operators_by_sampled(model, precision, tp, sampled))
+        )
+        self._cores = [
+            (slot, core.work)
+            for core in attention_cores(model, precision, tp, scenario.engine.mla)
+            for slot in self._slots[core.phase]
+        ]
+
+    def seconds(self, tokens: int, sampled: int, sums: StepSums) -> dict[str, Real]:
+        """By slot, for a rank that has so many tokens in all of the steps whose sums these are."""
+        found: dict[str, Real] = {**self._by_tokens.seconds_at(tokens)}
+        for slot, took_s in self._by_sampled.seconds_at(sampled).items():
+            found[slot] = found[slot] + took_s
+        for slot, work in self._cores:
+            found[slot] = found[slot] + self._roofline.seconds(work(sums))
+        return found
+
+    def costs(self, sums: StepSums) -> dict[str, Cost]:
+        """By slot, with the work that was done; the leading axes of the sums are free."""
+        found = self._by_tokens.at(sums.decode_tokens + sums.prefill_tokens)
+        for slot, sampling in self._by_sampled.at(sums.sampled_tokens).items():
+            found[slot] = found[slot].plus(sampling)
+        for slot, work in self._cores:
+            found[slot] = found[slot].plus(cost([work(sums)], self._roofline))
+        return found
+
+    def _by_slot(self, operators: Iterable[Operator]) -> dict[str, Cost]:
+        works: dict[str, list[Work]] = {}
+        for operator in operators:
+            for slot in self._slots[operator.phase]:
+                works.setdefault(slot, []).append(operator.work)
+        return {slot: cost(in_slot, self._roofline) for slot, in_slot in works.items()}

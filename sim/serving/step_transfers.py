@@ -1,0 +1,102 @@
+"""What a replica's step may put on links: the collectives of its ranks, and expert exchanges."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import numpy as np
+
+from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
+from sim.network.exchange import Exchange, combine, dispatch
+from sim.network.loads import Loads
+from sim.network.routes import Network
+from sim.physics.work import Real
+from sim.serving.layout import ReplicaLayout
+from sim.spec.device import ELEMENT_BYTES
+from sim.spec.scenario import Scenario
+
+_BY_SAMPLED = "logits all-gather"
+"""The one collective whose bytes go by the sequences that get a token."""
+
+
+class StepTransfers:
+    """The transfers of one replica by slot; only their tokens are still open."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        layout: ReplicaLayout,
+        network: Network,
+        slots: Collection[str],
+    ) -> None:
+        self.capacity_bytes_per_s = network.capacity_bytes_per_s
+        self.collectives = _collectives(scenario, layout, network, slots)
+        self.exchanges = _exchanges(scenario, layout, network, slots)
+        self._profile = scenario.engine.profile
+        precision, model = scenario.deployment.precision, scenario.model
+        element_bytes = ELEMENT_BYTES[precision.activations]
+        self._bytes_each = {
+            slot: (model.vocabulary if slot == _BY_SAMPLED else model.hidden_size) * element_bytes
+            for slot in self.collectives
+        }
+        self._token_bytes = {
+            slot: model.hidden_size
+            * ELEMENT_BYTES[getattr(precision, slot) or precision.activations]
+            for slot in self.exchanges
+        }
+
+    @property
+    def used_links(self) -> frozenset[int]:
+        """Every link that some transfer of a step may use."""
+        patterns: list[Pattern | Exchange] = [*self.collectives.values(), *self.exchanges.values()]
+        return frozenset().union(*(pattern.used_links for pattern in patterns))
+
+    def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
+        """What a collective's bytes go by: tokens, or sequences that get one."""
+        return sampled if slot == _BY_SAMPLED else tokens
+
+    def collective(self, slot: str, counts: Real) -> Loads:
+        """A collective over the ranks (..., ranks); it is left out where nobody has any bytes."""
+        loads = self._capped(self.collectives[slot].loads(counts * self._bytes_each[slot]))
+        if not np.any(counts):
+            return replace(loads, latency_s=0.0)
+        return loads.launched(self._profile.collective_launch_s)
+
+    def exchange(self, slot: str, source_share: np.ndarray, weights: np.ndarray) -> Loads:
+        """Tokens on the way to their experts or back; see `Exchange.loads`."""
+        found = self.exchanges[slot].loads(source_share, weights, self._token_bytes[slot])
+        return self._capped(found).launched(self._profile.collective_launch_s)
+
+    def seconds(self, loads: Loads) -> Real:
+        """How long a transfer takes alone."""
+        took_s: Real = loads.alone_s(self.capacity_bytes_per_s)
+        return took_s
+
+    def _capped(self, loads: Loads) -> Loads:
+        return loads.at_efficiency(self._profile.network_efficiency, self.capacity_bytes_per_s)
+
+
+def _collectives(
+    scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
+) -> dict[str, Pattern]:
+    """The collectives of tensor parallelism, each over all ranks at once."""
+    ranks, algorithm = layout.ranks, scenario.engine.all_reduce
+    makers: dict[str, Callable[[], Pattern]] = {
+        "embedding all-reduce": lambda: all_reduce(network, ranks, algorithm),
+        "all-reduce": lambda: all_reduce(network, ranks, algorithm),
+        "reduce-scatter": lambda: reduce_scatter(network, ranks),
+        "all-gather": lambda: all_gather(network, ranks),
+        _BY_SAMPLED: lambda: all_gather(network, ranks),
+    }
+    return {slot: make() for slot, make in makers.items() if slot in slots}
+
+
+def _exchanges(
+    scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
+) -> dict[str, Exchange]:
+    makers = {"dispatch": dispatch, "combine": combine}
+    protocol = scenario.experts.dispatch
+    return {
+        slot: make(network, layout.devices, protocol)
+        for slot, make in makers.items()
+        if slot in slots
+    }
