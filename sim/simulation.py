@@ -84,7 +84,7 @@ def _player(
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
     engine = scenario.engine
-    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.window)
+    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.counted_window)
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
 
 

@@ -1,41 +1,20 @@
 """The kernels of the attention half of a layer: projections, rotary, cache, core.
 
-Latent attention is computed in one of two ways. Expanded: keys and values of every token attended
-to, cached ones too, are decompressed for each head. Absorbed: the up-projections are folded into
-the query and the context, which attend to the latent vectors themselves. In a step that mixes
-prefill and decode the two share projections and have a core kernel each.
+Layers that attend to tokens are of one kind (grouped or latent); beside them a model may have
+layers with linear attention.
 """
 
-from typing import Literal, NamedTuple
-
+from sim.physics.attention_parts import Mla
 from sim.physics.feed_forward_operators import norms
-from sim.physics.kernels import (
-    Core,
-    attention,
-    elementwise,
-    expanded_core,
-    grouped_core,
-    latent_core,
-    product,
-)
-from sim.physics.parameters import kv_heads_on_device
+from sim.physics.grouped_attention_operators import grouped_attention
+from sim.physics.latent_attention_operators import latent_attention
+from sim.physics.linear_attention_operators import linear_attention
 from sim.physics.sums import StepSums
-from sim.physics.work import Operator, Phase, Real, Work
-from sim.spec.device import ELEMENT_BYTES
-from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec
+from sim.physics.work import Operator
+from sim.spec.model import LatentAttention, ModelSpec
 from sim.spec.scenario import Precision
 
-Mla = Literal["auto", "absorbed", "expanded"]
-"""auto: decode absorbed, prefill expanded."""
-
-
-class _Part(NamedTuple):
-    """The decoding or the prefilling sequences of a step."""
-
-    name: Literal["decode", "prefill"]
-    queries: Real
-    pairs: Real
-    kv_tokens: Real
+__all__ = ["Mla", "attention_operators"]
 
 
 def attention_operators(
@@ -44,162 +23,12 @@ def attention_operators(
     """The kernels of every layer's attention, on one device of a rank."""
     shape = model.attention
     tokens = sums.decode_tokens + sums.prefill_tokens
-    found = norms(model, precision, "attention", model.layers, tokens)
+    found = norms(model, precision, "attention", model.attending_layers, tokens)
     if isinstance(shape, LatentAttention):
-        return found + _latent(model, shape, precision, tp, sums, mla)
-    return found + _grouped(model, shape, precision, tp, sums)
-
-
-def _grouped(
-    model: ModelSpec, shape: GroupedAttention, precision: Precision, tp: int, sums: StepSums
-) -> list[Operator]:
-    tokens = sums.decode_tokens + sums.prefill_tokens
-    weights, element = precision.weights, precision.activations
-    heads, kv_heads = shape.heads / tp, kv_heads_on_device(shape, tp)
-    size, hidden = shape.head_size, model.hidden_size
-    rotated = (heads + kv_heads) * size
-    found = [
-        _gemm(
-            model, "qkv", product(tokens, (heads + 2 * kv_heads) * size, hidden, weights, element)
-        ),
-        _cache_write(model, precision, 2 * kv_heads * size, tokens),
-        _gemm(model, "output", product(tokens, hidden, heads * size, weights, element)),
-    ]
-    if shape.qk_norm:
-        found.append(_moves(model, "query and key norm", 2 * rotated * tokens, precision))
-    if not model.positions:
-        found.append(_moves(model, "rotary", 2 * rotated * tokens, precision))
-    return found + _grouped_cores(model, grouped_core(heads, kv_heads, size), precision, sums)
-
-
-def _grouped_cores(
-    model: ModelSpec, core: Core, precision: Precision, sums: StepSums
-) -> list[Operator]:
-    windowed = model.window.layers if model.window else 0
-    found = []
-    if windowed < model.layers:
-        full_layers = model.layers - windowed
-        phase: Phase = "full attention" if windowed else "attention"
-        found += [_core(part, phase, core, full_layers, precision) for part in _parts(sums)]
-    if windowed:
-        found += [
-            _core(part, "windowed attention", core, windowed, precision)
-            for part in _windowed_parts(sums)
-        ]
+        found += latent_attention(model, shape, precision, tp, sums, mla)
+    else:
+        found += grouped_attention(model, shape, precision, tp, sums)
+    if model.linear is not None:
+        found += norms(model, precision, "linear attention", model.linear.layers, tokens)
+        found += linear_attention(model, model.linear, precision, tp, sums)
     return found
-
-
-def _latent(
-    model: ModelSpec,
-    shape: LatentAttention,
-    precision: Precision,
-    tp: int,
-    sums: StepSums,
-    mla: Mla,
-) -> list[Operator]:
-    found = _latent_projections(model, shape, precision, tp, sums)
-    for part in _parts(sums):
-        is_absorbed = mla == "absorbed" or (mla == "auto" and part.name == "decode")
-        cores = _absorbed if is_absorbed else _expanded
-        found += cores(model, shape, precision, shape.heads / tp, part)
-    return found
-
-
-def _latent_projections(
-    model: ModelSpec, shape: LatentAttention, precision: Precision, tp: int, sums: StepSums
-) -> list[Operator]:
-    """What both ways need. Compressions are whole on each device, their norms with them."""
-    tokens = sums.decode_tokens + sums.prefill_tokens
-    weights, element = precision.weights, precision.activations
-    hidden, heads, query_rank = model.hidden_size, shape.heads / tp, shape.query_rank or 0
-    latent = shape.kv_rank + shape.rope_size
-    queries = heads * (shape.nope_size + shape.rope_size)
-    rotated = (heads + 1) * shape.rope_size
-    compression = product(tokens, query_rank + latent, hidden, weights, element)
-    query = product(tokens, queries, query_rank or hidden, weights, element)
-    output = product(tokens, hidden, heads * shape.value_size, weights, element)
-    return [
-        _gemm(model, "compression", compression),
-        _moves(model, "latent norm", 2 * (query_rank + shape.kv_rank) * tokens, precision),
-        _gemm(model, "query", query),
-        _moves(model, "rotary", 2 * rotated * tokens, precision),
-        _cache_write(model, precision, latent, tokens),
-        _gemm(model, "output", output),
-    ]
-
-
-def _absorbed(
-    model: ModelSpec, shape: LatentAttention, precision: Precision, heads: float, part: _Part
-) -> list[Operator]:
-    """Queries to latent space and context back, a small matrix for each head."""
-    core = latent_core(heads, shape.kv_rank, shape.rope_size)
-
-    def per_head(n: int, k: int) -> Work:
-        rows = part.queries
-        return product(rows, n, k, precision.weights, precision.activations, batches=heads)
-
-    return [
-        _gemm(model, f"{part.name} absorption", per_head(shape.kv_rank, shape.nope_size)),
-        _core(part, "attention", core, model.layers, precision, kernel="mla_decode"),
-        _gemm(model, f"{part.name} value", per_head(shape.value_size, shape.kv_rank)),
-    ]
-
-
-def _expanded(
-    model: ModelSpec, shape: LatentAttention, precision: Precision, heads: float, part: _Part
-) -> list[Operator]:
-    """Keys and values of all tokens attended to, for each head, written and read again."""
-    core = expanded_core(heads, shape.nope_size + shape.rope_size, shape.value_size)
-    columns = heads * (shape.nope_size + shape.value_size)
-    decompression = product(part.kv_tokens, columns, shape.kv_rank, precision.weights, precision.kv)
-    return [
-        _gemm(model, f"{part.name} decompression", decompression),
-        _core(part, "attention", core, model.layers, precision, kernel="mla_prefill"),
-    ]
-
-
-def _parts(sums: StepSums) -> tuple[_Part, _Part]:
-    kv_tokens = sums.decode_kv_tokens
-    return (
-        _Part("decode", sums.decode_tokens, kv_tokens, kv_tokens),
-        _Part("prefill", sums.prefill_tokens, sums.prefill_pairs, sums.prefill_kv_tokens),
-    )
-
-
-def _windowed_parts(sums: StepSums) -> tuple[_Part, _Part]:
-    kv_tokens, pairs = sums.decode_window_kv_tokens, sums.prefill_window_pairs
-    return (
-        _Part("decode", sums.decode_tokens, kv_tokens, kv_tokens),
-        _Part("prefill", sums.prefill_tokens, pairs, sums.prefill_window_kv_tokens),
-    )
-
-
-def _core(
-    part: _Part,
-    phase: Phase,
-    core: Core,
-    layers: int,
-    precision: Precision,
-    kernel: str | None = None,
-) -> Operator:
-    work = attention(
-        core, part.queries, part.pairs, part.kv_tokens, precision.kv, precision.activations
-    )
-    kind = kernel or f"gqa_{part.name}"
-    name = "windowed core" if phase == "windowed attention" else "core"
-    return Operator(f"{part.name} {name}", phase, layers, kind, work)
-
-
-def _gemm(model: ModelSpec, name: str, work: Work) -> Operator:
-    return Operator(name, "attention", model.layers, "gemm", work)
-
-
-def _moves(model: ModelSpec, name: str, elements: Real, precision: Precision) -> Operator:
-    work = elementwise(elements, precision.activations)
-    return Operator(name, "attention", model.layers, "elementwise", work)
-
-
-def _cache_write(model: ModelSpec, precision: Precision, elements: float, tokens: Real) -> Operator:
-    moved_bytes = elements * (ELEMENT_BYTES[precision.activations] + ELEMENT_BYTES[precision.kv])
-    work = Work(0.0, moved_bytes * tokens, precision.activations)
-    return Operator("cache write", "attention", model.layers, "elementwise", work)

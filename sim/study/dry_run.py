@@ -108,7 +108,7 @@ def _decode_step(
 ) -> PricedStep:
     batch = decode_batch(scenario, replica, lengths, ranks)
     kv_tokens = round(lengths.prompt_tokens + lengths.output_tokens / 2)
-    of_one = decode(float(kv_tokens), scenario.model.window)
+    of_one = decode(float(kv_tokens), scenario.model.counted_window)
     sums = StepSums(*(batch.sequences * amount for amount in of_one))
     title = (
         f"decode: {batch.sequences} sequences a rank (limit: {batch.limit}), "
@@ -119,7 +119,7 @@ def _decode_step(
 
 def _prefill_step(scenario: Scenario, replica: DeployedReplica, lengths: MeanLengths) -> PricedStep:
     new_tokens = min(round(lengths.prompt_tokens), scenario.engine.max_step_tokens)
-    sums = prefill(float(new_tokens), window=scenario.model.window)
+    sums = prefill(float(new_tokens), window=scenario.model.counted_window)
     return _priced(
         scenario, replica, sums, f"prefill: one prompt a rank, {new_tokens} tokens of it"
     )

@@ -76,7 +76,7 @@ def roofline(
 ) -> list[OperatorPrice]:
     """A row for each kernel that has something to do, in the order in which a layer runs them."""
     _check(model, device, step, precision, tp)
-    kernels = operators(model, precision, tp, step.sums(model.window), mla)
+    kernels = operators(model, precision, tp, step.sums(model.counted_window), mla)
     kernels += _routed_experts(model, precision, step.tokens, tp)
     priced = (operator_price(kernel, device, profile) for kernel in kernels)
     return [price for price in priced if price is not None]
@@ -89,6 +89,11 @@ def _check(model: ModelSpec, device: DeviceSpec, step: Step, precision: Precisio
     if model.attention.heads % tp:
         raise ScenarioError(
             f"roofline: tp: {tp} does not divide the {model.attention.heads} heads of {model.name}"
+        )
+    if model.linear is not None and model.linear.key_heads % tp:
+        raise ScenarioError(
+            f"roofline: tp: {tp} does not divide the {model.linear.key_heads} key heads of the "
+            f"linear layers of {model.name}"
         )
     for element in (precision.weights, precision.kv, precision.activations):
         try:

@@ -10,7 +10,13 @@ import sim
 from sim.catalog.load import load_scenario, load_topology, load_workload
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
-from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec, RoutedExperts
+from sim.spec.model import (
+    GroupedAttention,
+    LatentAttention,
+    LinearAttention,
+    ModelSpec,
+    RoutedExperts,
+)
 from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
@@ -40,6 +46,7 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (CATALOG, "", ModelSpec),
     (CATALOG, "", GroupedAttention),
     (CATALOG, "", LatentAttention),
+    (CATALOG, "", LinearAttention),
     (CATALOG, "", RoutedExperts),
     (CATALOG, "", EngineProfile),
     (CATALOG, "", Scenario),
