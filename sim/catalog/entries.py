@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sim.catalog import hugging_face_quantisation
 from sim.catalog.files import Document, Key, Location, read_document
 from sim.catalog.hugging_face import is_config, model_keys
 from sim.catalog.keys import is_same_key, spelling
@@ -104,7 +105,12 @@ def entry_of(kind: Kind, reference: str, folder: Path, seen: tuple[Path, ...] = 
 
 def _from_config(document: Document, place: Path) -> Entry:
     """A model of Hugging Face: called config.json, it is named for its folder."""
-    mapping = model_keys(document.mapping, document.name)
+    beside = place.with_name(hugging_face_quantisation.FILE)
+    quantised = None
+    if place.name == "config.json" and is_file(beside):
+        extra = read_document(beside)
+        quantised = hugging_face_quantisation.quantised(extra.mapping, extra.name)
+    mapping = model_keys(document.mapping, document.name, quantised)
     origin = Origin(mapping, document.name, document.folder, {})
     stem = place.parent.name if place.stem == "config" else place.stem
     return Entry(mapping, (origin,), stem or None)
