@@ -14,7 +14,7 @@ from sim.spec.model import LinearAttention, ModelSpec
 from sim.spec.scenario import Precision
 
 _CHUNK_TOKENS = 64
-"""Of flash-linear-attention's chunked kernels, which vLLM and SGLang run."""
+"""Of the kernels of flash-linear-attention and FlashInfer, which vLLM and SGLang run."""
 _STATE_BYTES = ELEMENT_BYTES[STATE_ELEMENT]
 
 
@@ -72,18 +72,16 @@ def chunked_scan(
 
     The paper's chunked form, for each head and token: K K', Q K' and W = T K are 3 C d_k
     multiply-adds, U = T V and (Q K') V are 2 C d_v, and W S, Q S and K' V (with the state S)
-    are 3 d_k d_v. Moved are rows in and out, W and U (written and read), a copy of S for each chunk
-    (written and read), and the state of each sequence before and after. Left out: T, the inverse
-    of a triangle of C x C, whose C^2 / 3 are less than 2 % of that at d_k = d_v = 128.
+    are 3 d_k d_v. Fused, as attention is: moved are rows in and out, and the state of each sequence
+    before and after; nothing in between. Left out: T, the inverse of a triangle of C x C, whose
+    C^2 / 3 are less than 2 % of that at d_k = d_v = 128.
     """
     heads, key, value = shape.value_heads / tp, shape.key_size, shape.value_size
-    element_bytes = ELEMENT_BYTES[precision.activations]
     multiply_adds = _CHUNK_TOKENS * (3 * key + 2 * value) + 3 * key * value
-    between = 2 * heads * (key + value + key * value / _CHUNK_TOKENS) * element_bytes
     state_bytes = 2 * heads * key * value * _STATE_BYTES
     return Work(
         flop=2 * heads * multiply_adds * tokens,
-        bytes=(_rows_bytes(shape, precision, tp) + between) * tokens + state_bytes * sequences,
+        bytes=_rows_bytes(shape, precision, tp) * tokens + state_bytes * sequences,
         arithmetic=precision.activations,
     )
 

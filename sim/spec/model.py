@@ -231,7 +231,8 @@ class ModelSpec(Spec):
         if self.linear is not None and self.attending_layers < 1:
             raise MisfitError(
                 ("linear", "layers"),
-                f"{self.linear.layers} must be below the model's {self.layers}, some layers attend",
+                f"{self.linear.layers} must be below the model's {self.layers}, so that some "
+                "layers attend; write fewer",
             )
 
     def _check_window(self) -> None:

@@ -76,6 +76,7 @@ def roofline(
 ) -> list[OperatorPrice]:
     """A row for each kernel that has something to do, in the order in which a layer runs them."""
     _check(model, device, step, precision, tp)
+    _check_mla(model, mla)
     kernels = operators(model, precision, tp, step.sums(model.counted_window), mla)
     kernels += _routed_experts(model, precision, step.tokens, tp)
     priced = (operator_price(kernel, device, profile) for kernel in kernels)
@@ -103,6 +104,14 @@ def _check(model: ModelSpec, device: DeviceSpec, step: Step, precision: Precisio
             raise ScenarioError(
                 f"roofline: precision: {problem}; its types are {known}"
             ) from problem
+
+
+def _check_mla(model: ModelSpec, mla: Mla) -> None:
+    if mla == "expanded" and model.counted_window is not None and model.window is None:
+        raise ScenarioError(
+            f"roofline: mla: 'expanded' is not modelled for {model.name}, which attends to chosen "
+            "tokens; write 'auto' or 'absorbed'"
+        )
 
 
 def _routed_experts(model: ModelSpec, precision: Precision, tokens: int, tp: int) -> list[Operator]:

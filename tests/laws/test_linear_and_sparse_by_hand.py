@@ -37,7 +37,7 @@ def linear_attention(tokens: int, decodes: bool) -> float:
     else:
         state_s = kernel(
             2 * 8 * (64 * (3 * 8 + 2 * 16) + 3 * 8 * 16) * tokens,
-            (rows_bytes + 2 * 2 * (8 * 8 + 8 * 16 + matrix / 64)) * tokens + 2 * 4 * matrix,
+            rows_bytes * tokens + 2 * 4 * matrix,
         )
     return (
         norm(tokens)

@@ -21,6 +21,14 @@ MLA = {
     "rope_size": 32,
     "value_size": 64,
 }
+LINEAR = {
+    "layers": 4,
+    "key_heads": 2,
+    "value_heads": 4,
+    "key_size": 16,
+    "value_size": 16,
+    "convolution_tokens": 4,
+}
 EXPERTS = {"experts": 8, "experts_per_token": 2, "intermediate_size": 64}
 MODEL = {
     "name": "m",
@@ -96,6 +104,26 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         "shared_gate: needs shared_experts",
     ),
     (ModelSpec, {**DENSE, "window": {"tokens": 9, "layers": 5}}, "window.layers: 5 is above"),
+    (
+        ModelSpec,
+        {**DENSE, "linear": LINEAR},
+        "linear.layers: 4 must be below the model's 4, so that some layers attend; write fewer",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "linear": {**LINEAR, "layers": 2}, "window": {"tokens": 9, "layers": 3}},
+        "window.layers: 3 is above the model's 2 layers that attend",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "linear": {**LINEAR, "key_heads": 3}},
+        "value_heads: 4 is no multiple of key_heads = 3",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "attention": {**MLA, "sparse": {"tokens": 9, "heads": 1, "head_size": 8}}},
+        "query_rank: is missing",
+    ),
     (
         ModelSpec,
         {**DENSE, "attention": MLA, "window": {"tokens": 9, "layers": 1}},
