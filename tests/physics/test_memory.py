@@ -199,6 +199,24 @@ def test_expanded_decode_of_long_contexts_is_limited_by_what_it_decompresses(
     assert (needed_bytes < 192 * 2.0**30) is fits
 
 
+@pytest.mark.parametrize(
+    ("linear_layers", "widest"),
+    [
+        (36, 2 * 16 * 128 + 3 * 32 * 128),  # queries, keys, values, gate and output
+        (0, (3 * 16 + 2 * 2) * 256),  # queries, gate and context; keys and values
+    ],
+)
+def test_working_space_of_a_hybrid_is_that_of_its_widest_layer(
+    linear_layers: int, widest: int
+) -> None:
+    qwen = model("qwen3-next-80b-a3b").model_copy(update={"experts": None, "intermediate_size": 1})
+    spec = qwen if linear_layers else qwen.model_copy(update={"linear": None})
+
+    needed = activation_bytes(spec, BF16, 100, 1)
+
+    assert needed - 4 * 151_936 == 100 * 2 * (2 * 2048 + widest)
+
+
 def test_working_space_of_experts_is_that_of_the_copies_they_get() -> None:
     # DeepSeek-R1, 100 tokens a rank of two devices. 8 copies a token: 4 on each device, or, with
     # experts in two slices, 8 with half the width (3 x 1024); in and out 2 x 7168 each.

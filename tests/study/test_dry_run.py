@@ -74,6 +74,20 @@ def test_a_prompt_that_does_not_fit_a_step_is_cut() -> None:
     assert prefill.title.startswith("prefill: one prompt a rank, 512 tokens")
 
 
+def test_a_dry_run_reads_the_chosen_tokens() -> None:
+    steps = found(SPARSE, "workload.prompt_tokens=5000").steps["main"]
+
+    cores = [
+        price.work_flop
+        for step in steps
+        for price in step.prices
+        if price.operator.endswith("core")
+    ]
+    # 32 sequences that attend to 2048 tokens, and a prompt of 5000; 16 heads on a device.
+    pairs = (32 * 2048, 2048 * 2049 / 2 + (5000 - 2048) * 2048)
+    assert cores == [61 * 2 * 16 * (576 + 512) * count for count in pairs]
+
+
 def test_states_of_linear_layers_are_part_of_the_memory() -> None:
     (row,) = dry_run_rows(found(HYBRID))["Memory of each device"]
 

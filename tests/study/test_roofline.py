@@ -71,6 +71,13 @@ def test_the_ridge_is_peak_over_bandwidth() -> None:
     assert ridges(H100)["bf16_flop_per_byte"] == pytest.approx(989.5 / 3.35)
 
 
+def test_a_core_of_chosen_tokens_reads_no_more_than_these() -> None:
+    core = prices("glm-5", Step(2, 5000))["attention", "decode core"]
+
+    # 78 layers; 2048 latent vectors of 576, queries and contexts of 64 heads; 2 bytes each.
+    assert core.moved_bytes == 78 * 2 * (2048 * 576 + 64 * (576 + 512)) * 2
+
+
 @pytest.mark.parametrize(
     ("name", "tp", "mla", "says"),
     [
