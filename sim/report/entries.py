@@ -11,7 +11,7 @@ from sim.catalog import load
 from sim.catalog.names import KINDS, Kind, names, plain, suggestion
 from sim.errors import ScenarioError
 from sim.network.routes import Network
-from sim.physics.memory import kv_bytes_per_token
+from sim.physics.memory import kv_bytes_per_token, state_bytes_per_sequence
 from sim.physics.parameters import parameters, tensors
 from sim.report.texts import header, text
 from sim.spec.base import Spec
@@ -121,12 +121,14 @@ def _of_model(model: ModelSpec) -> Values:
     experts = model.experts
     unused = routed * (1 - experts.experts_per_token / experts.experts) if experts else 0.0
     total = parameters(model)
+    states_bytes = state_bytes_per_sequence(model, Precision())
+    states = {"states_of_a_sequence_bytes": states_bytes} if model.linear else {}
     return {
         "parameters": total,
         "parameters_that_a_token_passes": round(total - unused),
         "KV_cache_of_a_token_in_bf16_bytes": kv_bytes_per_token(model, Precision()),
         "KV_cache_of_a_token_in_fp8_bytes": kv_bytes_per_token(model, Precision(kv="fp8")),
-    }
+    } | states
 
 
 def _of_topology(topology: TopologySpec) -> Values:
