@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from sim.cli.files import new, schema
 from sim.cli.prices import kernel, roofline
 from sim.cli.traces import trace
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError
@@ -205,6 +206,8 @@ def _say_where(folder: Path | None) -> None:
         _say(f"frames lie in {folder}")
 
 
+app.command(epilog="Example: moesim new mine.yaml --model qwen3-8b")(new)
+app.command(epilog="Example: moesim schema scenario")(schema)
 app.command(epilog="Example: moesim trace chat-small.csv")(trace)
 app.command(
     epilog="Example: moesim roofline deepseek-r1 --device h200-sxm --batch 64 --length 4096"

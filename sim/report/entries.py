@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sim.catalog import load
-from sim.catalog.names import KINDS, Kind, names, plain, suggestion
+from sim.catalog.names import KINDS, SINGULAR, Kind, names, plain, suggestion
 from sim.errors import ScenarioError
 from sim.network.routes import Network
 from sim.physics.memory import kv_bytes_per_token
@@ -38,9 +38,9 @@ _QUANTITY = re.compile(rf"[-+.\de]+ (?P<unit>{_UNITS})")
 
 
 def kind_named(word: str) -> Kind:
-    """The kind that is called so; ScenarioError names the kinds."""
+    """The kind that is called so, also in the singular; ScenarioError names the kinds."""
     for kind in KINDS:
-        if word == kind:
+        if word in (kind, SINGULAR[kind]):
             return kind
     raise ScenarioError(f"kind {word!r} is not known; {suggestion(word, KINDS)}")
 

@@ -6,6 +6,8 @@ ending is meant: `memory` is `memory_bytes` and never `memory_bytes_per_s`. From
 name says the unit, a float is taken.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -15,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -47,14 +50,15 @@ class Spec(BaseModel):
             return given
         named: dict[str, Any] = {}
         for key, value in given.items():
-            name = _full_name(str(key), cls.model_fields)
+            name = full_name(str(key), cls.model_fields)
             if name in named:
                 raise MisfitError((str(key),), f"is {name}, which is given twice; keep one")
             named[name] = value
         return named
 
 
-def _full_name(key: str, fields: dict[str, Any]) -> str:
+def full_name(key: str, fields: Mapping[str, Any]) -> str:
+    """The field that a key of a file means; the key itself where there is none."""
     name = key.replace("-", "_")
     if name in fields:
         return name
@@ -71,7 +75,22 @@ def _quantity(unit: str) -> Any:
     def write(value: float) -> str:
         return units.write(value, unit)
 
-    return BeforeValidator(read), PlainSerializer(write, when_used="json")
+    in_files = {
+        "type": "string",
+        "pattern": units.pattern(unit),
+        "examples": [units.EXAMPLES[unit]],
+    }
+    return BeforeValidator(read), PlainSerializer(write, when_used="json"), WithJsonSchema(in_files)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrWritten:
+    """A further form in which files may write a value, as its JSON Schema has it."""
+
+    form: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [self.form, handler(core)]}
 
 
 _AT_LEAST_ZERO, _ABOVE_ZERO = Field(ge=0), Field(gt=0)

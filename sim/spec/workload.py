@@ -4,7 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sim.spec.base import AtLeastZero, Count, MisfitError, PerSecond, Seconds, Source, Spec
+from sim.spec.base import (
+    AtLeastZero,
+    Count,
+    MisfitError,
+    OrWritten,
+    PerSecond,
+    Seconds,
+    Source,
+    Spec,
+)
 
 Tokens = Count
 
@@ -107,6 +116,7 @@ Length = Annotated[
     FixedLength | UniformLength | LognormalLength | EmpiricalLength,
     Field(discriminator="kind"),
     BeforeValidator(_plain_number_is_fixed),
+    OrWritten({"type": "integer", "exclusiveMinimum": 0}),
 ]
 
 

@@ -9,7 +9,18 @@ import typer
 from sim.cli import app
 from tests.cli.commands import moesim
 
-COMMANDS = ("run", "compare", "list", "show", "roofline", "kernel", "demo", "trace")
+COMMANDS = (
+    "run",
+    "compare",
+    "list",
+    "show",
+    "roofline",
+    "kernel",
+    "demo",
+    "trace",
+    "new",
+    "schema",
+)
 HEAVY = ("pandas", "networkx", "simpy", "numpy", "pydantic")
 
 
@@ -39,7 +50,7 @@ def test_the_example_runs(command: str, tmp_path: Path, monkeypatch: pytest.Monk
     outcome = moesim(*example(command))
 
     assert outcome.status == 0, outcome.err
-    assert outcome.out
+    assert outcome.out + outcome.err
 
 
 def test_help_imports_nothing_heavy() -> None:
