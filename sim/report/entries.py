@@ -42,7 +42,7 @@ def kind_named(word: str) -> Kind:
     for kind in KINDS:
         if word in (kind, SINGULAR[kind]):
             return kind
-    raise ScenarioError(f"kind {word!r} is not known; {suggestion(word, KINDS)}")
+    raise ScenarioError(f"kind {word!r:.60} is not known; {suggestion(word, KINDS)}")
 
 
 def entries(kind: Kind) -> list[Values]:
@@ -87,9 +87,11 @@ def _found(reference: str) -> tuple[Kind, str]:
         return found[0], plain(rest)
     if found:
         written = " or ".join(f"{kind}/{plain(rest)}" for kind in found)
-        raise ScenarioError(f"{reference!r} is more than one thing; write {written}")
+        raise ScenarioError(f"{reference!r:.60} is more than one thing; write {written}")
     known = dict.fromkeys(name for kind in kinds for name in names(kind))
-    raise ScenarioError(f"{reference!r} is not in the catalog; {suggestion(plain(rest), known)}")
+    raise ScenarioError(
+        f"{reference!r:.60} is not in the catalog; {suggestion(plain(rest), known)}"
+    )
 
 
 def _has(kind: Kind, name: str) -> bool:

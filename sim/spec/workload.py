@@ -13,6 +13,7 @@ from sim.spec.base import (
     Seconds,
     Source,
     Spec,
+    Weight,
 )
 
 Tokens = Count
@@ -96,7 +97,7 @@ class EmpiricalLength(Spec):
 
     kind: Literal["empirical"]
     tokens: Annotated[tuple[Tokens, ...], Field(strict=False, min_length=1)]
-    weights: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, Field(strict=False)] = None
+    weights: Annotated[tuple[Weight, ...] | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
     def _a_weight_each(self) -> "EmpiricalLength":

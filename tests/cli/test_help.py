@@ -66,9 +66,10 @@ def test_help_imports_nothing_heavy() -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def test_a_command_that_is_not_known_is_refused_with_the_usage() -> None:
+def test_a_command_that_is_not_known_is_refused_in_a_line() -> None:
     outcome = moesim("rum", "chat-llama-70b")
 
     assert outcome.status == 2
-    assert "No such command" in outcome.err
+    assert outcome.err.startswith("moesim: No such command 'rum'")
+    assert outcome.err.endswith("; see 'moesim --help'\n")
     assert not outcome.out
