@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.commands import moesim
 
-FEW, MANY = 40, 2_000
+FEW, MANY = 12, 2_000
 SCENARIO, MODEL = "chat-llama-70b", "llama-3.1-8b"
 GOOD = [
     ["run", SCENARIO, "--dry-run", "--set", "seed=2", "--json"],
