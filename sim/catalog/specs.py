@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -28,14 +30,19 @@ SPECS: Mapping[Kind, type[Spec]] = {
 
 def docs(spec: type[BaseModel]) -> dict[str, str]:
     """What stands below each field in the source; read when asked for, so that no run waits."""
-    (written,) = ast.parse(inspect.getsource(spec)).body
-    assert isinstance(written, ast.ClassDef)
     found: dict[str, str] = {}
-    for field, below in pairwise(written.body):
+    for field, below in pairwise(_classes(spec.__module__)[spec.__name__].body):
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
             assert isinstance(field.target, ast.Name)
             found[field.target.id] = " ".join(str(ast.literal_eval(below.value)).split())
     return found
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module, by name; parsed once, as a schema asks for all of them."""
+    parsed = ast.parse(inspect.getsource(sys.modules[module]))
+    return {one.name: one for one in parsed.body if isinstance(one, ast.ClassDef)}
 
 
 def specs_in(annotation: Any) -> Iterator[type[BaseModel]]:
