@@ -12,9 +12,10 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from sim.cli.files import new, schema
 from sim.cli.prices import kernel, roofline
 from sim.cli.traces import trace
-from sim.errors import ScenarioError, ScenarioWarning, SimulationError
+from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
 
 app = typer.Typer(
     name="moesim",
@@ -48,6 +49,9 @@ _Format = Annotated[
 
 _INTERRUPTED = 130
 """The exit status that shells give to what Ctrl-C ended."""
+_MOST_SHOWN = 300
+_UsageError: Any = typer.BadParameter.__base__
+"""What is raised for words that are not understood; typer has no public name for it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status(argv: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        app(None if argv is None else list(argv), prog_name="moesim")
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            _say("moesim: broken off; what --out had so far stays in its folder's .partial twin")
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        status = app(words or ["--help"], prog_name="moesim", standalone_mode=False)
+    except _UsageError as problem:
+        _say(f"moesim: {_short(problem.format_message())}; see '{_path(problem)} --help'")
+        return 2
     except ScenarioError as problem:
         for line in str(problem).splitlines():
             _say(f"moesim: {line}")
@@ -72,7 +76,19 @@ def _status(argv: Sequence[str] | None) -> int:
     except SimulationError as problem:
         _say(f"moesim: a law of the simulation was broken: {problem}; please report this run")
         return 1
-    return 0
+    if status == _INTERRUPTED:
+        _say("moesim: broken off; what --out had so far stays in its folder's .partial twin")
+    return status if isinstance(status, int) else 0
+
+
+def _path(problem: Any) -> str:
+    """The command of which the words were not understood."""
+    return "moesim" if problem.ctx is None else str(problem.ctx.command_path)
+
+
+def _short(message: str) -> str:
+    text = one_line(" ".join(message.split())).rstrip(".")
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 @app.command(epilog="Example: moesim run chat-llama-70b --set workload.limit=50")
@@ -205,6 +221,8 @@ def _say_where(folder: Path | None) -> None:
         _say(f"frames lie in {folder}")
 
 
+app.command(epilog="Example: moesim new mine.yaml --model qwen3-8b")(new)
+app.command(epilog="Example: moesim schema scenario")(schema)
 app.command(epilog="Example: moesim trace chat-small.csv")(trace)
 app.command(
     epilog="Example: moesim roofline deepseek-r1 --device h200-sxm --batch 64 --length 4096"

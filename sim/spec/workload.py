@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sim.spec.base import AtLeastZero, Count, MisfitError, PerSecond, Seconds, Source, Spec
+from sim.spec.base import (
+    AtLeastZero,
+    Count,
+    MisfitError,
+    OrWritten,
+    PerSecond,
+    Seconds,
+    Source,
+    Spec,
+    Weight,
+)
 
 Tokens = Count
 
@@ -87,7 +97,7 @@ class EmpiricalLength(Spec):
 
     kind: Literal["empirical"]
     tokens: Annotated[tuple[Tokens, ...], Field(strict=False, min_length=1)]
-    weights: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, Field(strict=False)] = None
+    weights: Annotated[tuple[Weight, ...] | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
     def _a_weight_each(self) -> "EmpiricalLength":
@@ -107,6 +117,7 @@ Length = Annotated[
     FixedLength | UniformLength | LognormalLength | EmpiricalLength,
     Field(discriminator="kind"),
     BeforeValidator(_plain_number_is_fixed),
+    OrWritten({"type": "integer", "exclusiveMinimum": 0}),
 ]
 
 

@@ -52,10 +52,10 @@ def variation(written: str) -> Variation:
     found = tuple(one.strip() for one in _split(values))
     if not equals or not key.strip() or not all(found):
         raise ScenarioError(
-            f"--vary {written!r}: not a key and its values; write for example topology=a,b"
+            f"--vary {written!r:.60}: not a key and its values; write for example topology=a,b"
         )
     if len(set(found)) < len(found):
-        raise ScenarioError(f"--vary {written!r}: a value is given twice; give each once")
+        raise ScenarioError(f"--vary {written!r:.60}: a value is given twice; give each once")
     return Variation(key.strip(), found)
 
 

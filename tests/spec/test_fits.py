@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from sim.spec.base import MisfitError, Spec
 from sim.spec.device import DeviceSpec
 from sim.spec.model import GroupedAttention, ModelSpec, RoutedExperts
-from sim.spec.scenario import Deployment, Engine, Pool, TablePopularity
+from sim.spec.popularity import TablePopularity
+from sim.spec.scenario import Deployment, Engine, Pool
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import EmpiricalLength, UniformLength, Workload
 
@@ -201,7 +202,7 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (
         TopologySpec,
         {**TOPOLOGY, "links": [{**LINK, "pattern": "index"}]},
-        "links.0.pattern: 'index' between 4 and 2 members",
+        "links.0.pattern: 'index' between 4 gpu and 2 switch",
     ),
     (
         TopologySpec,

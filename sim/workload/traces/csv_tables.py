@@ -57,7 +57,7 @@ def _rows(
 def _check_header(header: list[str], needed: Sequence[str]) -> None:
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise ValueError(f"column {twice[0]!r} is there twice; remove one")
+        raise ValueError(f"column {twice[0]!r:.60} is there twice; remove one")
     if not set(needed) <= set(header):
         raise ValueError(
             f"columns {','.join(header)!r:.200}; the first line must name {','.join(needed)}"

@@ -16,7 +16,7 @@ def read_vllm(text: str) -> Iterator[Read]:
         raise ValueError(
             f"{', '.join(_VLLM_LISTS)} are not lists of one length; save it with --save-detailed"
         )
-    errors = found(parsed(text), "errors") or []
+    errors = _listed(found(parsed(text), "errors"), "errors")
     for number, (at, prompt, output) in enumerate(zip(*lists, strict=True)):
         where = f"start_times[{number}]"
         if output == 0 or (number < len(errors) and errors[number]):
@@ -36,9 +36,9 @@ def read_guidellm(text: str) -> Iterator[Read]:
     for number, benchmark in enumerate(benchmarks):
         where = f"benchmarks[{number}].requests"
         for kind in ("errored", "incomplete"):
-            for place, _ in enumerate(found(benchmark, "requests", kind) or []):
+            for place, _ in enumerate(_requests(benchmark, where, kind)):
                 yield Failed(f"{where}.{kind}[{place}]")
-        for place, one in enumerate(found(benchmark, "requests", "successful") or []):
+        for place, one in enumerate(_requests(benchmark, where, "successful")):
             yield _guidellm(f"{where}.successful[{place}]", one)
 
 
@@ -58,6 +58,17 @@ def read_inference_perf(text: str) -> Iterator[Read]:
             yield _record(f"[{number}]", found(one, "start_time"), prompt, output)
         except ValueError as problem:
             yield Bad(f"[{number}]", str(problem))
+
+
+def _requests(benchmark: Any, where: str, kind: str) -> list[Any]:
+    return _listed(found(benchmark, "requests", kind), f"{where}.{kind}")
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    """A list; an empty one where there is none."""
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{name} is {value!r:.60}; write a list")
+    return value or []
 
 
 def _guidellm(where: str, one: Any) -> Read:
