@@ -75,7 +75,7 @@ def arriving(workload: Workload, seed: int) -> Arriving:
     found = _arriving(workload, seed)
     if found.skipped_lines:
         named = workload.trace or workload.servegen
-        says = f"{named}: {found.skipped_lines} broken lines were skipped"
+        says = f"{named}: broken lines skipped: {found.skipped_lines}"
         warnings.warn(says, ScenarioWarning, stacklevel=2)
     return found
 

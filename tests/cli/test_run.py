@@ -144,18 +144,19 @@ def test_broken_lines_are_refused_or_skipped_and_told(tmp_path: Path) -> None:
 
     assert refused.status == 2
     assert "t.csv:3: prompt_tokens 'x'" in refused.err
-    assert skipped.err == f"moesim: warning: {tmp_path / 't.csv'}: 1 broken lines were skipped\n"
+    assert skipped.err == f"moesim: warning: {tmp_path / 't.csv'}: broken lines skipped: 1\n"
     summary = json.loads(skipped.out)
     assert (summary["completed"], summary["sim_skipped_lines"]) == (2, 1)
 
 
 def test_a_comparison_skips_broken_lines_whatever_is_varied(tmp_path: Path) -> None:
     path = _with_a_broken_line(tmp_path)
+    written(tmp_path, "arrival_s,prompt_tokens,output_tokens\n0,5,5\n", "u.csv")
 
-    outcome = moesim("compare", path, "--skip-bad", "--vary", "workload=t.csv,chat-small.csv")
+    outcome = moesim("compare", path, "--skip-bad", "--vary", "workload=t.csv,u.csv")
 
     assert outcome.status == 0
-    assert outcome.err.count("broken lines were skipped") == 1
+    assert outcome.err.count("broken lines skipped: 1") == 1
 
 
 def test_a_request_too_many_waits_for_an_answer(tmp_path: Path) -> None:

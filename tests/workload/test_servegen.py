@@ -99,7 +99,7 @@ def test_broken_lines_are_skipped_counted_and_warned_of(folder: Path) -> None:
     written(folder, 0, "0,4,1,Gamma,1,0.25\nx,1\n", {"0": LENGTHS})
     workload = Workload(servegen=str(folder), skip_bad=True, limit=5)
 
-    with pytest.warns(ScenarioWarning, match="1 broken lines were skipped"):
+    with pytest.warns(ScenarioWarning, match="broken lines skipped: 1"):
         found = arriving(workload, seed=1)
 
     assert found.skipped_lines == 1
