@@ -97,6 +97,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no text is too odd to be asked."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def find(kind: Kind, name: str) -> Path:
     """The file of a name; ScenarioError names what comes near."""
     known = names(kind)

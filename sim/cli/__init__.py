@@ -14,7 +14,7 @@ import typer
 
 from sim.cli.files import new, schema
 from sim.cli.prices import kernel, roofline
-from sim.cli.traces import trace
+from sim.cli.traces import SkipBadOption, TraceFormatOption, trace, trace_settings
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
 
 app = typer.Typer(
@@ -101,6 +101,8 @@ def run(
         bool, typer.Option("--dry-run", help="Lay out and price; simulate nothing.")
     ] = False,
     table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
     from sim.report import output
@@ -109,7 +111,8 @@ def run(
     _check_format(table_format, out)
     if dry_run and out is not None:
         raise typer.BadParameter("a dry run writes nothing", param_hint="--out")
-    deployed = ready_scenario(scenario, settings or [])
+    how_to_read = trace_settings(trace_format, skip_bad)
+    deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
     if dry_run:
         from sim.study.dry_run import dry_run as lay_out
         from sim.study.dry_run_rows import dry_run_rows
@@ -139,13 +142,20 @@ def compare(
     out: _Out = None,
     as_json: _Json = False,
     table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
 ) -> None:
     """Run a scenario with keys varied; a row a variant, ratios to the first."""
     from sim.report import output
     from sim.study import compare as study
 
     _check_format(table_format, out)
-    chosen = study.variants(scenario, [study.variation(one) for one in vary], settings or [])
+    chosen = study.variants(
+        scenario,
+        [study.variation(one) for one in vary],
+        settings or [],
+        trace_settings(trace_format, skip_bad),
+    )
     rows = study.compare(chosen, out, _plain(table_format), before_each=_say_progress)
     titled = {"Variants, with ratios to the first": rows}
     output.show_json(rows) if as_json else output.show_rows(titled)

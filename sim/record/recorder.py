@@ -165,6 +165,8 @@ class Recorder:
     """When tokens were produced; kept even when steps are not."""
     output_tokens: "array[int]" = field(default_factory=_counts)
     """How many tokens, at each of these instants."""
+    skipped_lines: int = 0
+    """Broken ones of the workload's trace."""
     elapsed_s: float = 0.0
     """When the run ended."""
 

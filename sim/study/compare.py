@@ -60,9 +60,15 @@ def variation(written: str) -> Variation:
 
 
 def variants(
-    scenario: str | Path, variations: Sequence[Variation], overrides: Sequence[str] = ()
+    scenario: str | Path,
+    variations: Sequence[Variation],
+    overrides: Sequence[str] = (),
+    last: Sequence[str] = (),
 ) -> list[Variant]:
-    """Every combination, the last key varying fastest; each is loaded and checked."""
+    """Every combination, the last key varying fastest; each is loaded and checked.
+
+    What `last` sets holds whatever is varied.
+    """
     keys = [one.key for one in variations]
     if len(set(keys)) < len(keys):
         raise ScenarioError(f"--vary: a key is given twice among {', '.join(keys)}; give it once")
@@ -70,7 +76,7 @@ def variants(
     for values in product(*(one.values for one in variations)):
         chosen = dict(zip(keys, values, strict=True))
         settings = [f"{key}={value}" for key, value in chosen.items()]
-        ready = ready_scenario(scenario, [*overrides, *settings])
+        ready = ready_scenario(scenario, [*overrides, *settings, *last])
         made.append(Variant(chosen, _folder_name(len(made), values), ready))
     return made
 

@@ -17,8 +17,8 @@ from sim.physics.operators import Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.serving.deployment import DeployedReplica, DeployedScenario
 from sim.serving.step_plan import COMMUNICATION, KINDS, StepPlan
+from sim.spec.arrivals import concurrency
 from sim.spec.scenario import Scenario
-from sim.spec.workload import ClosedLoop
 from sim.study.operator_prices import OperatorPrice, operator_price
 from sim.workload.requests import requests
 
@@ -96,9 +96,9 @@ def decode_batch(
         "room in the KV cache": int(replica.footprint.kv_tokens / whole_tokens),
         "the requests of the workload": ceil(lengths.requests / ranks),
     }
-    arrivals = scenario.workload.arrivals
-    if isinstance(arrivals, ClosedLoop):
-        limits["the workload's concurrency"] = ceil(arrivals.concurrency / ranks)
+    clients = concurrency(scenario.workload.arrivals)
+    if clients is not None:
+        limits["the workload's concurrency"] = ceil(clients / ranks)
     limit = min(limits, key=limits.__getitem__)
     return Batch(max(1, limits[limit]), limit)
 

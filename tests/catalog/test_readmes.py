@@ -31,7 +31,7 @@ from sim.spec.scenario import (
     Slo,
 )
 from sim.spec.topology import Group, Join, TopologySpec
-from sim.spec.workload import Workload
+from sim.spec.workload import ClientGroup, Workload
 from sim.workload.requests import requests
 from tests.catalog.scenario_files import written
 from tests.catalog.test_shipped import LOADERS
@@ -63,6 +63,7 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (TOPOLOGIES, "", Group),
     (TOPOLOGIES, "", Join),
     (WORKLOADS, "", Workload),
+    (WORKLOADS, "", ClientGroup),
 ]
 
 
@@ -111,7 +112,7 @@ def test_every_form_of_arrivals_and_lengths_in_the_tables_is_taken() -> None:
         is_arrival = "rate" in form or "at-once" in form or "loop" in form
         key = "arrivals" if is_arrival else "prompt_tokens"
         load_scenario("chat-llama-70b", ["workload=chat", f"workload.{key}={form}"])
-    assert (len(given), len(datasets)) == (12, 2)
+    assert (len(given), len(datasets)) == (14, 2)
 
 
 def test_every_form_of_popularity_in_the_table_is_taken() -> None:

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sim.spec.arrivals import ClosedLoop, PoissonArrivals
 from sim.spec.base import FROM_FILE
 from sim.spec.device import DeviceSpec
 from sim.spec.scenario import Record, Slo
-from sim.spec.workload import ClosedLoop, PoissonArrivals
 
 DEVICE = {
     "name": "mine",

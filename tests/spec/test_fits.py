@@ -5,14 +5,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sim.spec.arrivals import VllmArrivals
 from sim.spec.base import MisfitError, Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.lengths import EmpiricalLength, UniformLength
 from sim.spec.model import GroupedAttention, ModelSpec, RoutedExperts
 from sim.spec.popularity import TablePopularity
 from sim.spec.scenario import Deployment, Engine, Pool
 from sim.spec.topology import TopologySpec
-from sim.spec.workload import EmpiricalLength, UniformLength, Workload
+from sim.spec.workload import Workload
 
+CLIENT = {"rate_per_s": 1.0, "prompt_tokens": 5, "output_tokens": 5}
+RAMP = {"ramp_up_strategy": "linear", "ramp_up_start_rps": 1, "ramp_up_end_rps": 2}
 GQA = {"kind": "gqa", "heads": 8, "kv_heads": 2, "head_size": 64}
 MLA = {
     "kind": "mla",
@@ -180,6 +184,28 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
             "links": [{**LINK, "between": ["gpu", "gpu"], "pattern": "mesh"}],
         },
         "links: are 1999000 in all",
+    ),
+    (Workload, {"servegen": "s", "trace": "t"}, "servegen: is given beside a 'trace', which says"),
+    (Workload, {"servegen": "s", "requests": 5}, "requests: is given beside a 'servegen', which"),
+    (Workload, {"servegen": "s", "time_scale": 2.0}, "time_scale: is given without a 'trace'"),
+    (
+        Workload,
+        {"servegen": "s", "rate_per_s": 1.0, "rate_scale": 2.0},
+        "rate_scale: is given beside a rate, which says it; keep one",
+    ),
+    (Workload, {"trace": "t", "rate_per_s": 1.0}, "rate_per_s: is given without a 'servegen'"),
+    (Workload, {"clients": [CLIENT]}, "requests: is missing; give requests"),
+    (
+        Workload,
+        {"clients": [CLIENT], "requests": 1, "prompt_tokens": 5},
+        "prompt_tokens: is given beside a 'clients', which says it; leave it out",
+    ),
+    (VllmArrivals, {"kind": "vllm", "ramp_up_strategy": "linear"}, "ramp_up_start_rps: belongs to"),
+    (VllmArrivals, {"kind": "vllm", "ramp_up_end_rps": 5}, "ramp_up_end_rps: belongs to"),
+    (
+        VllmArrivals,
+        {"kind": "vllm", "request_rate_per_s": 1.0, **RAMP},
+        "request_rate: is given beside a ramp_up_strategy, which says it; leave it out",
     ),
     (TopologySpec, {**TOPOLOGY, "groups": {"gpu": {**GPU, "per": "cluster"}}}, "per: 'cluster'"),
     (TopologySpec, {**TOPOLOGY, "groups": {"gpu": {"kind": "device"}}}, "'device' without a"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sim.workload.traces.fields import found, json_count, json_instant, parsed
+from sim.workload.traces.fields import found, json_count, json_instant, name_or_none, parsed
 from sim.workload.traces.table import Bad, Failed, Read, Record
 
 _VLLM_LISTS = ("start_times", "input_lens", "output_lens")
@@ -55,7 +55,8 @@ def read_inference_perf(text: str) -> Iterator[Read]:
         prompt = found(about, "request_metrics", "text", "input_tokens")
         output = found(about, "response_metrics", "output_tokens")
         try:
-            yield _record(f"[{number}]", found(one, "start_time"), prompt, output)
+            record = _record(f"[{number}]", found(one, "start_time"), prompt, output)
+            yield _in_session(record, found(one, "session_id"), found(one, "end_time"))
         except ValueError as problem:
             yield Bad(f"[{number}]", str(problem))
 
@@ -73,10 +74,22 @@ def _listed(value: Any, name: str) -> list[Any]:
 
 def _guidellm(where: str, one: Any) -> Read:
     at, prompt = found(one, "request_start_time"), found(one, "prompt_tokens")
+    turn = found(one, "info", "turn_index")
     try:
-        return _record(where, at, prompt, found(one, "output_tokens"))
+        record = _record(where, at, prompt, found(one, "output_tokens"))
+        session = found(one, "info", "conversation_id")
+        in_session = _in_session(record, session, found(one, "request_end_time"))
+        return in_session._replace(turn=turn if type(turn) is int else None)
     except ValueError as problem:
         return Bad(where, str(problem))
+
+
+def _in_session(record: Record, session: Any, answered_at: Any) -> Record:
+    """Turns of one session follow one another; not all versions of these files tell them."""
+    if session is None:
+        return record
+    at = None if answered_at is None else json_instant(answered_at, "its end")
+    return record._replace(session=name_or_none(session), answered_at=at)
 
 
 def _record(where: str, at: Any, prompt: Any, output: Any) -> Record:
