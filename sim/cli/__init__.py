@@ -123,12 +123,12 @@ def run(
         rows = dry_run_rows(lay_out(deployed))
         output.show_json(rows) if as_json else output.show_rows(rows)
         return
-    from sim.report.exports.formats import check_exports, export_named, write_exports
+    from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
     from sim.report.run_tables import run_tables
 
     exports = [export_named(one) for one in export or []]
-    check_exports(deployed.scenario, exports)
+    prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
     output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))

@@ -40,8 +40,9 @@ def test_a_path_may_have_an_equals_sign(tmp_path: Path) -> None:
         (("--export", "csv", "x"), "write one of vllm, vllm-sweep, aiperf"),
         (("--export", "vllm"), "write --export vllm PATH"),
         (("--export",), "write one of"),
-        (("--export", "vllm", "small.yaml"), "is there already"),
-        (("--export", "vllm", "x", "--export", "aiperf", "x"), "is there already"),
+        (("--export", "vllm", "small.yaml"), "is taken"),
+        (("--export", "vllm", "x", "--export", "aiperf", "x"), "is taken"),
+        (("--export", "aiperf", "x", "--out", "x"), "is taken"),
         (("--export", "vllm", "small.yaml/x"), "cannot be written"),
         (("--export", "vllm", "x", "--set", "record.steps='off'"), "record.steps"),
         (("--export", "vllm", "x", "--dry-run"), "a dry run writes nothing"),
@@ -51,6 +52,7 @@ def test_what_cannot_be_exported_is_refused_in_a_line(
     words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sim.report.run_files.simulate", None)
 
     outcome = moesim("run", written(tmp_path), *words)
 

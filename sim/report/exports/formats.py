@@ -34,23 +34,34 @@ def export_named(text: str) -> Export:
     return Export(name, Path(path))
 
 
-def check_exports(scenario: Scenario, exports: Sequence[Export]) -> None:
-    """Refuse, before anything is simulated, what could not be written after it."""
+def prepare_exports(scenario: Scenario, exports: Sequence[Export], out: Path | None) -> None:
+    """Refuse, before anything is simulated, what could not be written after it; make the parents.
+
+    `out` is the folder of the run itself.
+    """
     if exports and scenario.record.steps == "off":
         raise ScenarioError(
             "record.steps: 'off' leaves no times of tokens to export; write 'step', or no --export"
         )
-    paths = [one.path for one in exports]
-    for path in paths:
-        if path.exists() or paths.count(path) > 1:
-            raise ScenarioError(f"--export: {path}: is there already; name another, or remove it")
+    taken = [] if out is None else [out]
+    for one in exports:
+        if one.path.exists() or one.path in taken:
+            raise ScenarioError(f"--export: {one.path}: is taken; name another, or remove it")
+        taken.append(one.path)
+        try:
+            one.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise _cannot_be_written(one, problem) from None
 
 
 def write_exports(run: Run, exports: Sequence[Export]) -> None:
     """Write each of them."""
     for one in exports:
         try:
-            one.path.parent.mkdir(parents=True, exist_ok=True)
             FORMATS[one.format](run, one.path)
         except OSError as problem:
-            raise ScenarioError(f"--export: {one.path}: cannot be written ({problem})") from None
+            raise _cannot_be_written(one, problem) from None
+
+
+def _cannot_be_written(one: Export, problem: OSError) -> ScenarioError:
+    return ScenarioError(f"--export: {one.path}: cannot be written ({problem}); name another")

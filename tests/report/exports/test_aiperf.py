@@ -54,6 +54,10 @@ def test_a_request_by_hand() -> None:
     }
     assert line["metadata"]["request_start_ns"] == START_NS + 1_000_000_000
     assert line["metadata"]["request_end_ns"] == START_NS + 3_000_000_000
+    assert (line["metadata"]["x_correlation_id"], line["metadata"]["turn_index"]) == (
+        "request-7",
+        0,
+    )
     assert line["error"] is None
 
 
@@ -149,7 +153,10 @@ def test_a_run_that_was_cut_off_is_cancelled_at_its_end(tmp_path: Path) -> None:
     elapsed = datetime.fromisoformat(written.summary["end_time"]) - datetime.fromisoformat(
         written.summary["start_time"]
     )
-    assert elapsed.total_seconds() == pytest.approx(cut_run().recorder.elapsed_s, abs=1e-6)
+    elapsed_s = cut_run().recorder.elapsed_s
+    assert elapsed.total_seconds() == pytest.approx(elapsed_s, abs=1e-6)
+    cut = [one["metadata"] for one in written.records if one["metadata"]["was_cancelled"]]
+    assert {one["request_end_ns"] for one in cut} == {START_NS + round(elapsed_s * 1e9)}
 
 
 def test_a_run_without_an_answer_has_no_rates(tmp_path: Path) -> None:

@@ -76,6 +76,15 @@ def test_a_finished_request_has_a_gap_for_each_later_token() -> None:
             assert whole_s == pytest.approx(found["latencies"][number], rel=1e-9)
 
 
+def test_waiting_for_the_first_step_is_waiting_in_the_server() -> None:
+    found, requests = vllm_bench(run()), run().requests
+    waits_s = (requests["first_scheduled_s"] - requests["arrival_s"]).dropna()
+
+    assert [one for one in found["server_queue_times"] if one is not None] == waits_s.tolist()
+    assert max(waits_s) > 0
+    assert set(found["queue_times"]) == {0.0}
+
+
 def test_requests_that_failed_say_so_and_produced_nothing_that_counts() -> None:
     found = vllm_bench(run())
 
