@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that help and mistakes in typi
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -45,6 +45,14 @@ _Format = Annotated[
     TableFormat | None,
     typer.Option("--format", help="Of the tables; Parquet where pyarrow is installed, else CSV."),
 ]
+_Export = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="FORMAT PATH",
+        help="Also write it as another tool would: vllm FILE, vllm-sweep DIR or aiperf DIR.",
+    ),
+]
 
 
 _INTERRUPTED = 130
@@ -65,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _status(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        status = app(words or ["--help"], prog_name="moesim", standalone_mode=False)
+        status = app(
+            list(_with_exports_joined(words)) or ["--help"],
+            prog_name="moesim",
+            standalone_mode=False,
+        )
     except _UsageError as problem:
         _say(f"moesim: {_short(problem.format_message())}; see '{_path(problem)} --help'")
         return 2
@@ -91,6 +103,19 @@ def _short(message: str) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
+def _with_exports_joined(words: Sequence[str]) -> Iterator[str]:
+    """`--export FORMAT PATH` as `--export FORMAT=PATH`.
+
+    Typer has no option that takes two words and may be given several times.
+    """
+    remaining = iter(words)
+    for word in remaining:
+        yield word
+        if word == "--export":
+            name = next(remaining, "")
+            yield name if "=" in name else f"{name}={next(remaining, '')}"
+
+
 @app.command(epilog="Example: moesim run chat-llama-70b --set workload.limit=50")
 def run(
     scenario: _Scenario,
@@ -103,14 +128,15 @@ def run(
     table_format: _Format = None,
     trace_format: TraceFormatOption = None,
     skip_bad: SkipBadOption = False,
+    export: _Export = None,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
     from sim.report import output
     from sim.study.ready import ready_scenario
 
     _check_format(table_format, out)
-    if dry_run and out is not None:
-        raise typer.BadParameter("a dry run writes nothing", param_hint="--out")
+    if dry_run and (out is not None or export):
+        raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
     how_to_read = trace_settings(trace_format, skip_bad)
     deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
     if dry_run:
@@ -120,12 +146,18 @@ def run(
         rows = dry_run_rows(lay_out(deployed))
         output.show_json(rows) if as_json else output.show_rows(rows)
         return
+    from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
     from sim.report.run_tables import run_tables
 
+    exports = [export_named(one) for one in export or []]
+    prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
+    write_exports(finished, exports)
     output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))
     _say_where(out)
+    for one in exports:
+        _say(f"its export for {one.format} lies in {one.path}")
 
 
 @app.command(

@@ -62,6 +62,15 @@ class StepRow(NamedTuple):
     """With no computation at the same time."""
 
 
+class Stall(NamedTuple):
+    """A request that was preempted between two of its tokens."""
+
+    request: int
+    last_token_s: float
+    next_token_s: float
+    """When its recomputation was done."""
+
+
 class TransferRow(NamedTuple):
     """One transfer of a step."""
 
@@ -157,6 +166,7 @@ class Recorder:
     steps: list[StepRow] = field(default_factory=list)
     transfers: list[TransferRow] = field(default_factory=list)
     experts: list[ExpertTokens] = field(default_factory=list)
+    stalls: list[Stall] = field(default_factory=list)
     gap_s: "array[float]" = field(default_factory=_floats)
     """Times between two tokens of one request, all requests together."""
     gap_weights: "array[int]" = field(default_factory=_counts)

@@ -16,6 +16,7 @@ from sim.record.recorder import (
     ExpertTokens,
     LinkUsage,
     Recorder,
+    Stall,
     Status,
     StepRow,
     TransferRow,
@@ -92,6 +93,8 @@ class ReplicaLog:
         for sequence in firsts:
             if sequence.last_token_s is not None:
                 self.recorder.add_gap(facts.end_s - sequence.last_token_s, 1)
+                stall = Stall(sequence.request.number, sequence.last_token_s, facts.end_s)
+                self.recorder.stalls.append(stall)
         self.recorder.add_output(facts.end_s, decoded + len(firsts))
 
     def _expert_use(self, plan: StepPlan) -> None:
