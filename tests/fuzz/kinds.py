@@ -10,7 +10,7 @@ from sim.network.routes import Network
 from sim.study.ready import ready_scenario
 from sim.workload.requests import requests
 from sim.workload.traces.read import read_trace
-from tests.catalog.test_hugging_face import GOLDEN
+from tests.catalog.hugging_face_configs import GOLDEN
 from tests.workload.traces.test_formats import SAMPLES
 
 SCENARIO = """\

@@ -19,7 +19,7 @@ import numpy as np
 
 from sim.report.exports.answers import Answer, answers
 from sim.simulation import Run
-from sim.spec.workload import ClosedLoop
+from sim.spec.arrivals import ClosedLoop
 
 Values = Mapping[str, Any]
 
