@@ -27,9 +27,9 @@ from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import POLICIES
 from sim.serving.stretch_log import StretchLog
+from sim.spec.arrivals import ClosedLoop, concurrency
 from sim.spec.scenario import Scenario
-from sim.spec.workload import ClosedLoop
-from sim.workload.requests import Request, requests
+from sim.workload.requests import Request, arriving
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,15 +44,16 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     """Run a scenario to its end; one that `check` has made ready is not checked again."""
     deployed = check(scenario) if isinstance(scenario, Scenario) else scenario
     scenario = deployed.scenario
-    arriving = requests(scenario.workload, scenario.seed)
+    found = arriving(scenario.workload, scenario.seed)
     recorder = Recorder.of(deployed.network.links, deployed.network.devices)
+    recorder.skipped_lines = found.skipped_lines
     env = simpy.Environment()
     replicas = list(_replicas(env, deployed, recorder))
-    last = min(len(arriving), scenario.max_requests or len(arriving))
+    last = min(len(found.requests), scenario.max_requests or len(found.requests))
     door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
     for replica in replicas:
         env.process(replica.run())
-    for client in _clients(env, scenario, arriving, door):
+    for client in _clients(env, scenario, found.requests, door):
         env.process(client)
     _run_to_end(env, scenario, door)
     for replica in replicas:
@@ -94,7 +95,7 @@ def _player(
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
     engine = scenario.engine
-    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.window)
+    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.counted_window)
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
 
 
@@ -128,15 +129,17 @@ def _log(deployed: DeployedScenario, one: DeployedReplica, recorder: Recorder) -
 
 
 def _clients(
-    env: simpy.Environment, scenario: Scenario, arriving: Sequence[Request], door: FrontDoor
+    env: simpy.Environment, scenario: Scenario, requests: Sequence[Request], door: FrontDoor
 ) -> Iterator[Any]:
     arrivals = scenario.workload.arrivals
-    if not isinstance(arrivals, ClosedLoop):
-        yield open_stream(env, arriving, door.submit)
+    clients = concurrency(arrivals)
+    if clients is None:
+        yield open_stream(env, requests, door.submit)
         return
-    common = iter(arriving)
-    for _ in range(min(arrivals.concurrency, len(arriving))):
-        yield closed_loop_client(env, common, arrivals.think_s, door.submit)
+    think_s = arrivals.think_s if isinstance(arrivals, ClosedLoop) else 0.0
+    common = iter(requests)
+    for _ in range(min(clients, len(requests))):
+        yield closed_loop_client(env, common, think_s, door.submit)
 
 
 def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> None:

@@ -35,7 +35,7 @@ UNIT_OF_SUFFIX = {
 }
 """The unit that a name's ending stands for, longest endings first."""
 
-_EXAMPLES = {
+EXAMPLES = {
     "B": "80 GB",
     "B/s": "450 GB/s",
     "FLOP": "2 TFLOP",
@@ -44,8 +44,11 @@ _EXAMPLES = {
     "/s": "4 /s",
     "W": "700 W",
 }
+"""A quantity of each unit as a person writes it."""
+
 # Without two ways to read the same digits, so that a long text costs no more than its length.
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)", re.ASCII)
+_UNSIGNED = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_QUANTITY = re.compile(rf"([+-]?{_UNSIGNED})\s*([A-Za-z/]+)", re.ASCII)
 _MOST_SHOWN = 60
 
 
@@ -59,6 +62,11 @@ def parse(text: object, unit: str) -> float:
         known = ", ".join(SCALES[unit])
         raise ValueError(f"unit {_shown(written)} is not one of {known}; {_advice(unit)}")
     return float(number) * SCALES[unit][written]
+
+
+def pattern(unit: str) -> str:
+    """The texts that `parse` reads as 0 or more, as a regular expression of JSON Schema."""
+    return rf"^\s*\+?{_UNSIGNED}\s*({'|'.join(SCALES[unit])})\s*$"
 
 
 def write(value: float, unit: str) -> str:
@@ -82,7 +90,7 @@ def _shown(found: object) -> str:
 
 
 def _advice(unit: str) -> str:
-    return f"write for example '{_EXAMPLES[unit]}'"
+    return f"write for example '{EXAMPLES[unit]}'"
 
 
 def _is_shown(name: str) -> bool:

@@ -94,7 +94,7 @@ def test_every_shipped_workload_has_as_many_requests_as_it_says(name: str) -> No
     workload = load_workload(name)
 
     assert workload.description
-    assert len(requests(workload, seed=1)) == (workload.requests or 200)
+    assert len(requests(workload, seed=1)) == (workload.requests or workload.limit or 200)
 
 
 @pytest.mark.parametrize(("name", "boxes"), BOXES.items())

@@ -1,15 +1,17 @@
 """A reference (name, path or mapping) with its bases merged in, and where each key came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sim.catalog import hugging_face_quantisation
 from sim.catalog.files import Document, Key, Location, read_document
 from sim.catalog.hugging_face import is_config, model_keys
 from sim.catalog.keys import is_same_key, spelling
 from sim.catalog.names import Kind, expanded, find, is_file, is_path
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, one_line
 
 _REFERENCES = ("model", "topology", "workload", "profile", "device")
 """Keys of which a text is a name or a path."""
@@ -52,17 +54,26 @@ class Entry:
     settings: Mapping[Location, str] = field(default_factory=dict)
     """What the command line has set, as messages give it."""
 
-    def where(self, location: Location) -> str:
-        """`file:line` of this key, or of the nearest one above it; or the setting that says it."""
+    def where(self, location: Location, said: str = "") -> str:
+        """`file:line` of this key, or of the nearest one above it; or the setting that says it.
+
+        Where keys do not fit together, `said` names the others: one that was set is to blame.
+        """
         written = _written(self.mapping, location)
-        for place, setting in reversed(list(self.settings.items())):
-            if _leads_to(place, written):
-                return setting
         origin = self.origin(location)
-        for place, setting in reversed(list(self.settings.items())):
-            if written and not origin.has(location) and _leads_to(written, place):
-                return setting
-        return origin.name(location)
+        words = set(re.findall(r"[\w-]+", said))
+        was_set_below = bool(written) and not origin.has(location)
+        settings = list(self.settings.items())[::-1]
+        to_blame = (
+            *(setting for place, setting in settings if _leads_to(place, written)),
+            *(setting for place, setting in settings if not words.isdisjoint(place)),
+            *(
+                setting
+                for place, setting in settings
+                if was_set_below and _leads_to(written, place)
+            ),
+        )
+        return to_blame[0] if to_blame else origin.name(location)
 
     def origin(self, location: Location) -> Origin:
         """The file that says this key."""
@@ -90,6 +101,15 @@ class _CircleError(Exception):
     """A chain of bases that comes back to where it was."""
 
 
+class _NoEntryError(Exception):
+    """A number as a key, past the end of the base's list."""
+
+    def __init__(self, at: Location, entries: int) -> None:
+        self.at = at
+        self.entries = entries
+        super().__init__(at)
+
+
 def entry_of(kind: Kind, reference: str, folder: Path, seen: tuple[Path, ...] = ()) -> Entry:
     """What a name or a path stands for, with its bases."""
     path = _path_of(kind, reference, folder)
@@ -104,7 +124,12 @@ def entry_of(kind: Kind, reference: str, folder: Path, seen: tuple[Path, ...] = 
 
 def _from_config(document: Document, place: Path) -> Entry:
     """A model of Hugging Face: called config.json, it is named for its folder."""
-    mapping = model_keys(document.mapping, document.name)
+    beside = place.with_name(hugging_face_quantisation.FILE)
+    quantised = None
+    if place.name == "config.json" and is_file(beside):
+        extra = read_document(beside)
+        quantised = hugging_face_quantisation.quantised(extra.mapping, extra.name)
+    mapping = model_keys(document.mapping, document.name, quantised)
     origin = Origin(mapping, document.name, document.folder, {})
     stem = place.parent.name if place.stem == "config" else place.stem
     return Entry(mapping, (origin,), stem or None)
@@ -117,24 +142,32 @@ def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:
         return entry
     base = own.pop("base")
     origin = entry.origin(("base",))
-    where = f"{entry.where(('base',))}: {'.'.join(map(str, (*origin.at, 'base')))}"
+    where = f"{entry.where(('base',))}: {one_line('.'.join(map(str, (*origin.at, 'base'))))}"
     if not isinstance(base, str):
-        raise ScenarioError(f"{where}: {base!r} is not a name or a path; write one")
+        raise ScenarioError(f"{where}: {base!r:.60} is not a name or a path; write one")
     try:
         below = entry_of(kind, base, origin.folder, seen)
     except _CircleError as circle:
         raise ScenarioError(f"{where}: {circle} refers to itself; name another base") from None
     except ScenarioError as problem:
         raise ScenarioError(f"{where}: {problem}") from None
+    try:
+        mapping = merged(below.mapping, own)
+    except _NoEntryError as missing:
+        path = one_line(".".join(map(str, (*origin.at, *missing.at))))
+        raise ScenarioError(
+            f"{entry.where(missing.at)}: {path}: no such entry, the base's list has "
+            f"{missing.entries}; write a number from 0 to {missing.entries - 1}"
+        ) from None
     return Entry(
-        merged(below.mapping, own),
+        mapping,
         (*entry.origins, *below.origins),
         entry.stem or below.stem,
         entry.settings,
     )
 
 
-def merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], own: Mapping[str, Any], at: Location = ()) -> dict[str, Any]:
     """Own keys over those below, mapping by mapping; lists are replaced whole.
 
     A mapping that says its own `kind` replaces one of another kind. Keys over a name change what
@@ -148,22 +181,30 @@ def merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
             # Given twice, in two spellings: both stay, and the spec refuses them.
             result[owner[name]], name = result[name], key
         owner.setdefault(name, key)
-        result[name] = _over(below.get(name), value, name)
+        result[name] = _over(below.get(name), value, (*at, name))
     return result
 
 
-def _over(old: Any, value: Any, name: Key) -> Any:
+def _over(old: Any, value: Any, at: Location) -> Any:
     if not isinstance(value, Mapping):
         return value
     if isinstance(old, Mapping) and value.get("kind", old.get("kind")) == old.get("kind"):
-        return merged(old, value)
-    if isinstance(old, str) and name in _REFERENCES and "base" not in value:
+        return merged(old, value, at)
+    if isinstance(old, str) and at[-1] in _REFERENCES and "base" not in value:
         return {"base": old, **value}
-    if isinstance(old, list) and value and set(value) <= set(map(str, range(len(old)))):
-        entries = dict(enumerate(old))
-        changed = {int(key): _over(entries[int(key)], one, "") for key, one in value.items()}
-        return list((entries | changed).values())
+    if isinstance(old, list) and value and all(str(key).isdecimal() for key in value):
+        return _changed(old, value, at)
     return value
+
+
+def _changed(old: list[Any], changes: Mapping[str, Any], at: Location) -> list[Any]:
+    """A list with some of its entries, by number, changed."""
+    entries = {str(number): entry for number, entry in enumerate(old)}
+    for key, change in changes.items():
+        if key not in entries:
+            raise _NoEntryError((*at, key), len(old))
+        entries[key] = _over(entries[key], change, (*at, ""))
+    return list(entries.values())
 
 
 def _path_of(kind: Kind, reference: str, folder: Path) -> Path:

@@ -130,7 +130,9 @@ def _check_events(text: str, name: str) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None:
             line = _line(event.start_mark)
-            raise ScenarioError(f"{name}{line}: the tag {tag!r} is not read; write a plain value")
+            raise ScenarioError(
+                f"{name}{line}: the tag {tag!r:.60} is not read; write a plain value"
+            )
 
 
 def _walk(node: Any, at: Location, lines: dict[Location, int], name: str) -> None:
@@ -156,7 +158,7 @@ def _walk_mapping(
             raise ScenarioError(f"{name}:{line}: a key is not a text; write 'key: value'")
         if key.tag != _TEXT:
             raise ScenarioError(
-                f"{name}:{line}: the key {key.value!r} is not a text; write it in quotes"
+                f"{name}:{line}: the key {key.value!r:.60} is not a text; write it in quotes"
             )
         here = (*at, str(key.value))
         if here in lines:
@@ -191,4 +193,4 @@ def _reason(problem: yaml.YAMLError) -> str:
 
 def _kind(value: object) -> str:
     names = {type(None): "nothing", list: "a list", str: "a text"}
-    return names.get(type(value), f"{value!r}")
+    return names.get(type(value), f"{value!r:.60}")

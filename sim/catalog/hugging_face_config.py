@@ -21,6 +21,7 @@ _FREE = """
     output_router_logits output_attentions output_hidden_states return_dict router_jitter_noise
     attn_temperature_tuning floor_scale attn_scale for_llm_compression quantization_config
     num_nextn_predict_layers num_mtp_modules mtp_transformer_layers mtp_num_hidden_layers use_mtp
+    mtp_use_dedicated_embeddings index_share_for_mtp_iteration indexer_rope_interleave
     use_qk_norm qk_norm_type layer_types max_window_layers topk_method qk_head_dim intermediate_size
 """
 """Positions, scales, training and tokens; what only some files of an architecture need; and the

@@ -1,7 +1,7 @@
 """Scenarios and their parts by name, by path or as mappings; the only way in from files."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sim.catalog.entries import Entry, Origin, entry_of, inner, with_base
 from sim.catalog.files import Location
-from sim.catalog.names import Kind, expanded, folders, is_file
+from sim.catalog.names import Kind, expanded, folders, is_file, is_folder
 from sim.catalog.overrides import override
 from sim.catalog.problems import refuse, short, shown_path
 from sim.errors import ScenarioError, one_line
@@ -146,22 +146,23 @@ def _group(entry: Entry, name: str, group: Any) -> Any:
 
 def _workload(entry: Entry) -> Workload:
     mapping = dict(entry.mapping)
-    trace = mapping.get("trace")
-    if isinstance(trace, str):
-        mapping["trace"] = str(_trace(entry, trace))
+    for key, is_there in (("trace", is_file), ("servegen", is_folder)):
+        if isinstance(mapping.get(key), str):
+            mapping[key] = str(_near(entry, key, mapping[key], is_there))
     return _made(Workload, replace(entry, mapping=mapping))
 
 
-def _trace(entry: Entry, trace: str) -> Path:
-    near = entry.origin(("trace",)).folder
+def _near(entry: Entry, key: str, given: str, is_there: Callable[[Path], bool]) -> Path:
+    near = entry.origin((key,)).folder
     for folder in (near, Path.cwd(), *folders("workloads")):
-        path = folder / expanded(trace)
-        if is_file(path):
+        path = folder / expanded(given)
+        if is_there(path):
             return path.resolve()
+    what = "a trace's file" if key == "trace" else "a folder with chunk-0-trace.csv"
     raise ScenarioError(
-        f"{entry.where(('trace',))}: {'.'.join(shown_path(('trace',), entry))}: {short(trace)} is "
-        f"no file in {one_line(str(near))}, the working folder or the workloads folders; give the "
-        "path of a trace's file"
+        f"{entry.where((key,))}: {'.'.join(shown_path((key,), entry))}: {short(given)} is no "
+        f"{'file' if key == 'trace' else 'folder'} in {one_line(str(near))}, the working folder or "
+        f"the workloads folders; give the path of {what}"
     )
 
 

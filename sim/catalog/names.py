@@ -7,7 +7,7 @@ so are capital and small letters. A device is also found by its aliases.
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,16 @@ KINDS: tuple[Kind, ...] = (
     "engines",
     "scenarios",
 )
+SINGULAR: Mapping[Kind, str] = {
+    "models": "model",
+    "devices": "device",
+    "topologies": "topology",
+    "workloads": "workload",
+    "engines": "engine",
+    "scenarios": "scenario",
+}
+"""What one file of a kind is called."""
+
 _PACKAGE = Path(__file__).parent.parent
 _MOST_SHOWN = 60
 _MOST_LISTED = 20
@@ -83,6 +93,14 @@ def is_file(path: Path) -> bool:
     """Whether there is such a file; no text is too odd to be asked."""
     try:
         return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no text is too odd to be asked."""
+    try:
+        return path.is_dir()
     except OSError:
         return False
 

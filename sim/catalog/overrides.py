@@ -53,7 +53,9 @@ def _inside(at: Any, place: Key) -> Any:
 def _opened(at: Any, location: Location, name: str) -> Any:
     if isinstance(at, dict | list):
         return at
-    raise ScenarioError(f"{name}: {location[-1]} is {at!r}, which has no keys; set {location[-1]}")
+    raise ScenarioError(
+        f"{name}: {location[-1]} is {at!r:.60}, which has no keys; set {location[-1]}"
+    )
 
 
 def _index(at: list[Any], key: str, name: str) -> int:

@@ -1,6 +1,6 @@
 """What pydantic found, as one line a problem: where, what was found, what would do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +9,7 @@ from sim.catalog.entries import Entry
 from sim.catalog.files import Key, Location
 from sim.catalog.keys import spelling
 from sim.catalog.names import suggestion
+from sim.catalog.specs import specs_in
 from sim.errors import ScenarioError, one_line
 from sim.spec.base import MisfitError
 
@@ -81,7 +82,8 @@ def _line(alike: list[Problem], spec: type[BaseModel], entry: Entry) -> str:
         at, text = first.at, _text(first, spec)
         text += f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""
     path = ".".join(shown_path(at, entry))
-    return f"{entry.where(at)}: {path}{': ' if path else ''}{text}"
+    said = text if first.kind == "value_error" else ""
+    return f"{entry.where(at, said)}: {path}{': ' if path else ''}{text}"
 
 
 def _missing(keys: Sequence[Key], spec: type[BaseModel], at: Location) -> str:
@@ -93,7 +95,7 @@ def _missing(keys: Sequence[Key], spec: type[BaseModel], at: Location) -> str:
 
 def shown_path(location: Location, entry: Entry) -> list[str]:
     """The keys in the file, as the user wrote them; a union's tag is not one."""
-    shown = [one_line(str(part)) for part in entry.origin(location).at]
+    shown = [_shown_key(part) for part in entry.origin(location).at]
     at: Any = entry.mapping
     for part in location:
         if not isinstance(at, Mapping | list | tuple):
@@ -101,9 +103,14 @@ def shown_path(location: Location, entry: Entry) -> list[str]:
         written = spelling(at, str(part)) if isinstance(at, Mapping) else None
         if written is None and isinstance(at, Mapping) and at.get("kind") == part:
             continue
-        shown.append(one_line(str(part if written is None else written)))
+        shown.append(_shown_key(part if written is None else written))
         at = _step(at, part if written is None else written)
     return shown
+
+
+def _shown_key(key: Key) -> str:
+    text = one_line(str(key))
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _step(at: Any, part: Any) -> Any:
@@ -152,7 +159,7 @@ def _fields(spec: type[BaseModel], location: Location) -> list[str]:
     """The keys that may stand at this location."""
     specs = [spec]
     for part in location:
-        inner = [below for one in specs for below in _specs_in(_annotation(one, part))]
+        inner = [below for one in specs for below in specs_in(_annotation(one, part))]
         tagged = [one for one in specs if _kind_of(one) == part]
         specs = inner or tagged or specs
     return list(dict.fromkeys(name for one in specs for name in one.model_fields))
@@ -166,10 +173,3 @@ def _annotation(spec: type[BaseModel], part: Any) -> Any:
 def _kind_of(spec: type[BaseModel]) -> Any:
     kind = spec.model_fields.get("kind")
     return None if kind is None else next(iter(get_args(kind.annotation)), None)
-
-
-def _specs_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _specs_in(part)

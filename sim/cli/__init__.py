@@ -5,16 +5,17 @@ What a command needs is imported when it runs, so that help and mistakes in typi
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
+from sim.cli.files import new, schema
 from sim.cli.prices import kernel, roofline
-from sim.cli.traces import trace
-from sim.errors import ScenarioError, ScenarioWarning, SimulationError
+from sim.cli.traces import SkipBadOption, TraceFormatOption, trace, trace_settings
+from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
 
 app = typer.Typer(
     name="moesim",
@@ -44,10 +45,21 @@ _Format = Annotated[
     TableFormat | None,
     typer.Option("--format", help="Of the tables; Parquet where pyarrow is installed, else CSV."),
 ]
+_Export = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="FORMAT PATH",
+        help="Also write it as another tool would: vllm FILE, vllm-sweep DIR or aiperf DIR.",
+    ),
+]
 
 
 _INTERRUPTED = 130
 """The exit status that shells give to what Ctrl-C ended."""
+_MOST_SHOWN = 300
+_UsageError: Any = typer.BadParameter.__base__
+"""What is raised for words that are not understood; typer has no public name for it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,12 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status(argv: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        app(None if argv is None else list(argv), prog_name="moesim")
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            _say("moesim: broken off; what --out had so far stays in its folder's .partial twin")
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        status = app(
+            list(_with_exports_joined(words)) or ["--help"],
+            prog_name="moesim",
+            standalone_mode=False,
+        )
+    except _UsageError as problem:
+        _say(f"moesim: {_short(problem.format_message())}; see '{_path(problem)} --help'")
+        return 2
     except ScenarioError as problem:
         for line in str(problem).splitlines():
             _say(f"moesim: {line}")
@@ -72,7 +88,32 @@ def _status(argv: Sequence[str] | None) -> int:
     except SimulationError as problem:
         _say(f"moesim: a law of the simulation was broken: {problem}; please report this run")
         return 1
-    return 0
+    if status == _INTERRUPTED:
+        _say("moesim: broken off; what --out had so far stays in its folder's .partial twin")
+    return status if isinstance(status, int) else 0
+
+
+def _path(problem: Any) -> str:
+    """The command of which the words were not understood."""
+    return "moesim" if problem.ctx is None else str(problem.ctx.command_path)
+
+
+def _short(message: str) -> str:
+    text = one_line(" ".join(message.split())).rstrip(".")
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
+
+def _with_exports_joined(words: Sequence[str]) -> Iterator[str]:
+    """`--export FORMAT PATH` as `--export FORMAT=PATH`.
+
+    Typer has no option that takes two words and may be given several times.
+    """
+    remaining = iter(words)
+    for word in remaining:
+        yield word
+        if word == "--export":
+            name = next(remaining, "")
+            yield name if "=" in name else f"{name}={next(remaining, '')}"
 
 
 @app.command(epilog="Example: moesim run chat-llama-70b --set workload.limit=50")
@@ -85,15 +126,19 @@ def run(
         bool, typer.Option("--dry-run", help="Lay out and price; simulate nothing.")
     ] = False,
     table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
+    export: _Export = None,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
     from sim.report import output
     from sim.study.ready import ready_scenario
 
     _check_format(table_format, out)
-    if dry_run and out is not None:
-        raise typer.BadParameter("a dry run writes nothing", param_hint="--out")
-    deployed = ready_scenario(scenario, settings or [])
+    if dry_run and (out is not None or export):
+        raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
+    how_to_read = trace_settings(trace_format, skip_bad)
+    deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
     if dry_run:
         from sim.study.dry_run import dry_run as lay_out
         from sim.study.dry_run_rows import dry_run_rows
@@ -101,12 +146,18 @@ def run(
         rows = dry_run_rows(lay_out(deployed))
         output.show_json(rows) if as_json else output.show_rows(rows)
         return
+    from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
     from sim.report.run_tables import run_tables
 
+    exports = [export_named(one) for one in export or []]
+    prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
+    write_exports(finished, exports)
     output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))
     _say_where(out)
+    for one in exports:
+        _say(f"its export for {one.format} lies in {one.path}")
 
 
 @app.command(
@@ -123,13 +174,20 @@ def compare(
     out: _Out = None,
     as_json: _Json = False,
     table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
 ) -> None:
     """Run a scenario with keys varied; a row a variant, ratios to the first."""
     from sim.report import output
     from sim.study import compare as study
 
     _check_format(table_format, out)
-    chosen = study.variants(scenario, [study.variation(one) for one in vary], settings or [])
+    chosen = study.variants(
+        scenario,
+        [study.variation(one) for one in vary],
+        settings or [],
+        trace_settings(trace_format, skip_bad),
+    )
     rows = study.compare(chosen, out, _plain(table_format), before_each=_say_progress)
     titled = {"Variants, with ratios to the first": rows}
     output.show_json(rows) if as_json else output.show_rows(titled)
@@ -205,6 +263,8 @@ def _say_where(folder: Path | None) -> None:
         _say(f"frames lie in {folder}")
 
 
+app.command(epilog="Example: moesim new mine.yaml --model qwen3-8b")(new)
+app.command(epilog="Example: moesim schema scenario")(schema)
 app.command(epilog="Example: moesim trace chat-small.csv")(trace)
 app.command(
     epilog="Example: moesim roofline deepseek-r1 --device h200-sxm --batch 64 --length 4096"

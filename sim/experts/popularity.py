@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sim.errors import ScenarioError
 from sim.rng import stream
-from sim.spec.scenario import (
+from sim.spec.popularity import (
     DirichletPopularity,
     LognormalPopularity,
     Popularity,

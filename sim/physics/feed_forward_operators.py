@@ -77,7 +77,7 @@ def expert_operators(
 def norms(
     model: ModelSpec,
     precision: Precision,
-    phase: Literal["attention", "dense", "experts"],
+    phase: Literal["attention", "linear attention", "dense", "experts"],
     layers: int,
     tokens: Real,
 ) -> list[Operator]:

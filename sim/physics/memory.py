@@ -1,12 +1,14 @@
-"""What lies in a device's memory: weights, working space, and the room left for keys and values.
+"""What lies in a device's memory: weights, working space, states, and room for keys and values.
 
 One rank's cache is as large on each of its devices, so the tokens of a rank are those of a device.
-Windowed layers are given room for every token, as engines without a separate pool for them do.
+Windowed layers are given room for every token, as engines without a separate pool for them do. The
+states of linear layers are kept ready for as many sequences as the engine serves at a time.
 """
 
 from dataclasses import dataclass
 
-from sim.physics.parameters import Split, kv_heads_on_device, tensors
+from sim.physics.parameters import STATE_ELEMENT, Split, kv_heads_on_device, tensors
+from sim.physics.sparse_attention_operators import index_key_bytes
 from sim.physics.work import Real
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.model import LatentAttention, ModelSpec
@@ -23,13 +25,16 @@ class Footprint:
     """The engine's share of the memory, less what is kept free."""
     weights_bytes: float
     activation_bytes: float
+    state_bytes: float
+    """Of all sequences that are served at a time; 0 without linear layers."""
     kv_bytes_per_token: float
     kv_block_tokens: int
 
     @property
     def kv_bytes(self) -> float:
         """Room for keys and values; below 0 where the rest does not fit."""
-        return self.usable_bytes - self.weights_bytes - self.activation_bytes
+        taken_bytes = self.weights_bytes + self.activation_bytes + self.state_bytes
+        return self.usable_bytes - taken_bytes
 
     @property
     def kv_blocks(self) -> int:
@@ -71,6 +76,7 @@ def footprint(
             tp=tp,
             expert_tp=expert_tp,
         ),
+        state_bytes=engine.max_sequences * state_bytes_per_sequence(model, precision, tp=tp),
         kv_bytes_per_token=kv_bytes_per_token(model, precision, tp=tp),
         kv_block_tokens=engine.kv_block_tokens,
     )
@@ -103,14 +109,31 @@ def weights_bytes(
 def kv_bytes_per_token(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:
     """What one token leaves in the cache of one device, over all layers.
 
-    Key and value heads are split over tp; the latent vector of MLA is held whole by each device.
+    Key and value heads are split over tp; the latent vector of MLA is held whole by each device,
+    and so is the key of an indexer, in its own type. Linear layers keep nothing of a token.
     """
-    attention = model.attention
-    if isinstance(attention, LatentAttention):
-        elements: float = attention.kv_rank + attention.rope_size
-    else:
+    attention, layers = model.attention, model.attending_layers
+    if not isinstance(attention, LatentAttention):
         elements = 2 * kv_heads_on_device(attention, tp) * attention.head_size
-    return model.layers * elements * ELEMENT_BYTES[precision.kv]
+        return layers * elements * ELEMENT_BYTES[precision.kv]
+    latent_bytes = (attention.kv_rank + attention.rope_size) * ELEMENT_BYTES[precision.kv]
+    index_bytes = index_key_bytes(attention.sparse) if attention.sparse else 0.0
+    return layers * (latent_bytes + index_bytes)
+
+
+def state_bytes_per_sequence(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:
+    """What the linear layers keep of a sequence on one device, however long it is.
+
+    A matrix for each value head, and what the convolution sees of the tokens before the next one.
+    """
+    linear = model.linear
+    if linear is None:
+        return 0.0
+    matrices = linear.value_heads * linear.key_size * linear.value_size
+    convolved = linear.convolved_elements * (linear.convolution_tokens - 1)
+    state_bytes = matrices * ELEMENT_BYTES[STATE_ELEMENT]
+    state_bytes += convolved * ELEMENT_BYTES[precision.activations]
+    return linear.layers * state_bytes / tp
 
 
 def activation_bytes(
@@ -150,7 +173,7 @@ def decompressed_bytes(
 def _widest(model: ModelSpec, tp: int, expert_tp: int) -> list[float]:
     """Elements a token of each part of a layer."""
     rows = 3 if model.gated else 2  # gate and up, and their product
-    parts = [_attention_width(model, tp)]
+    parts = [_attention_width(model, tp), _linear_width(model, tp)]
     if model.experts is None or len(model.expert_layers) < model.layers:
         parts.append(rows * model.intermediate_size / tp)
     if model.experts is not None:
@@ -168,7 +191,14 @@ def _attention_width(model: ModelSpec, tp: int) -> float:
     if isinstance(attention, LatentAttention):
         query = attention.nope_size + attention.rope_size
         return heads * (2 * query + 2 * attention.value_size)
-    return (2 * heads + 2 * kv_heads_on_device(attention, tp)) * attention.head_size
+    rows = 2 + attention.output_gate
+    return (rows * heads + 2 * kv_heads_on_device(attention, tp)) * attention.head_size
+
+
+def _linear_width(model: ModelSpec, tp: int) -> float:
+    """Queries, keys, values, the output gate and what comes out."""
+    linear = model.linear
+    return (linear.convolved_elements + 2 * linear.value_elements) / tp if linear else 0.0
 
 
 def _kv_ways(model: ModelSpec, tp: int) -> float:

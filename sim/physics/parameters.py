@@ -6,12 +6,24 @@ weight once.
 
 from typing import Literal, NamedTuple
 
-from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec, RoutedExperts
+from sim.spec.device import ElementType
+from sim.spec.model import (
+    GroupedAttention,
+    LatentAttention,
+    LinearAttention,
+    ModelSpec,
+    RoutedExperts,
+    SparseIndexer,
+)
 
 Split = Literal["whole", "tp", "kv_heads", "shared", "experts"]
 """whole: a copy on each device. tp: a slice. kv_heads: a slice, but at least one head. shared: a
 slice where the rank's devices have the same tokens, else a copy. experts: an expert lies in one
 group, a slice of it on each of the group's devices."""
+
+STATE_ELEMENT: ElementType = "fp32"
+"""Of the states of linear attention. Qwen3.5's config.json asks for it (mamba_ssm_dtype), for sums
+over a whole sequence lose in 16 bits; what its convolution keeps is in the activations' type."""
 
 
 class Tensor(NamedTuple):
@@ -37,6 +49,7 @@ def router_bias_elements(model: ModelSpec) -> int:
 def tensors(model: ModelSpec) -> list[Tensor]:
     """Everything that is loaded before the first token."""
     found = _ends(model) + _attention(model) + _dense(model)
+    found += _linear(model, model.linear) if model.linear else []
     return found + (_experts(model, model.experts) if model.experts else [])
 
 
@@ -63,17 +76,19 @@ def _attention(model: ModelSpec) -> list[Tensor]:
 
 
 def _grouped(model: ModelSpec, attention: GroupedAttention) -> list[Tensor]:
-    layers, hidden = model.layers, model.hidden_size
+    layers, hidden = model.attending_layers, model.hidden_size
     queries = attention.heads * attention.head_size
     keys_and_values = 2 * attention.kv_heads * attention.head_size
     found = [
-        Tensor("query", layers * hidden * queries),
+        Tensor("query", layers * hidden * queries * (1 + attention.output_gate)),
         Tensor("key and value", layers * hidden * keys_and_values, "kv_heads"),
         Tensor("attention output", layers * queries * hidden),
     ]
     if attention.qkv_bias:
         found += [
-            Tensor("query bias", layers * queries, is_quantised=False),
+            Tensor(
+                "query bias", layers * queries * (1 + attention.output_gate), is_quantised=False
+            ),
             Tensor("key and value bias", layers * keys_and_values, "kv_heads", is_quantised=False),
         ]
     if attention.output_bias:
@@ -89,7 +104,7 @@ def _grouped(model: ModelSpec, attention: GroupedAttention) -> list[Tensor]:
 
 
 def _latent(model: ModelSpec, attention: LatentAttention) -> list[Tensor]:
-    layers, hidden, heads = model.layers, model.hidden_size, attention.heads
+    layers, hidden, heads = model.attending_layers, model.hidden_size, attention.heads
     query_rank, kv_rank = attention.query_rank, attention.kv_rank
     queries = heads * (attention.nope_size + attention.rope_size)
     expanded = heads * (attention.nope_size + attention.value_size)
@@ -101,9 +116,36 @@ def _latent(model: ModelSpec, attention: LatentAttention) -> list[Tensor]:
         Tensor("attention output", layers * heads * attention.value_size * hidden),
         Tensor("latent norms", norms, "whole", is_quantised=False),
     ]
-    if query_rank is None:
-        return found
-    return [*found, Tensor("query compression", layers * hidden * query_rank, "whole")]
+    if query_rank is not None:
+        found.append(Tensor("query compression", layers * hidden * query_rank, "whole"))
+        found += _indexer(model, attention.sparse, query_rank) if attention.sparse else []
+    return found
+
+
+def _indexer(model: ModelSpec, indexer: SparseIndexer, query_rank: int) -> list[Tensor]:
+    """Its key's norm scales and shifts."""
+    layers, hidden = model.attending_layers, model.hidden_size
+    queries, size = indexer.heads * indexer.head_size, indexer.head_size
+    return [
+        Tensor("index query", layers * query_rank * queries, "whole"),
+        Tensor("index key", layers * hidden * size, "whole"),
+        Tensor("index weights", layers * hidden * indexer.heads, "whole", is_quantised=False),
+        Tensor("index key norm", layers * 2 * size, "whole", is_quantised=False),
+    ]
+
+
+def _linear(model: ModelSpec, linear: LinearAttention) -> list[Tensor]:
+    layers, hidden = linear.layers, model.hidden_size
+    heads, values, convolved = linear.value_heads, linear.value_elements, linear.convolved_elements
+    convolution = layers * convolved * linear.convolution_tokens
+    return [
+        Tensor("linear input", layers * hidden * (convolved + values)),
+        Tensor("decay and step size", layers * hidden * 2 * heads, is_quantised=False),
+        Tensor("decay biases", layers * 2 * heads, is_quantised=False),
+        Tensor("convolution", convolution, is_quantised=False),
+        Tensor("linear norm", layers * linear.value_size, "whole", is_quantised=False),
+        Tensor("linear output", layers * values * hidden),
+    ]
 
 
 def _dense(model: ModelSpec) -> list[Tensor]:

@@ -15,7 +15,11 @@ from sim.spec.model import Window
 
 
 class StepSums(NamedTuple):
-    """Sums over the sequences of one rank in one step."""
+    """Sums over the sequences of one rank in one step.
+
+    In a model whose layers attend to tokens that an indexer chooses, "in a windowed layer" is: to
+    the chosen ones. They are as many as a sliding window has.
+    """
 
     decode_tokens: Real = 0.0
     """Sequences that decode: one new token each."""
@@ -25,6 +29,8 @@ class StepSums(NamedTuple):
     """The same in a windowed layer."""
     prefill_tokens: Real = 0.0
     """New tokens of prompts."""
+    prefill_sequences: Real = 0.0
+    """Prompts of which some are."""
     prefill_pairs: Real = 0.0
     """Pairs of a new token and one that it attends to."""
     prefill_kv_tokens: Real = 0.0
@@ -74,6 +80,7 @@ def prefill(
     """
     return StepSums(
         prefill_tokens=new_tokens,
+        prefill_sequences=1.0,
         prefill_pairs=causal_pairs(new_tokens, prefix_tokens),
         prefill_kv_tokens=prefix_tokens + new_tokens,
         prefill_window_pairs=0.0

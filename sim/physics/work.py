@@ -15,10 +15,18 @@ from sim.spec.device import ElementType
 Real: TypeAlias = float | NDArray[np.float64]
 """A number, or an array of them with free leading axes."""
 
-Phase = Literal["attention", "full attention", "windowed attention", "dense", "experts", "head"]
-"""attention: in every layer; where some have a window, their cores are full or windowed. dense,
-experts: the feed-forward of a dense layer, and of a layer of experts. head: once a step, embedding
-and output together."""
+Phase = Literal[
+    "attention",
+    "full attention",
+    "windowed attention",
+    "linear attention",
+    "dense",
+    "experts",
+    "head",
+]
+"""attention: in every layer that attends to tokens; where some have a window, their cores are full
+or windowed. linear attention: in layers that keep a state instead. dense, experts: the feed-forward
+of a dense layer, and of a layer of experts. head: once a step, embedding and output together."""
 
 
 @dataclass(frozen=True, slots=True)

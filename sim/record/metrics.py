@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.record.distributions import statistics_ms
 from sim.record.recorder import Recorder
+from sim.spec.arrivals import VllmArrivals
 from sim.spec.scenario import Slo
 from sim.spec.workload import Workload
 
@@ -53,6 +54,7 @@ def summary(
         "rtfx": 0.0,
         **_latencies(recorder, finished),
         **_outcomes(requests, good),
+        "sim_skipped_lines": recorder.skipped_lines,
         **_device_use(recorder, devices, tokens),
         **_fullest_link(links),
         **(_lists(recorder, requests) if detailed else {}),
@@ -71,6 +73,18 @@ def _setup(model_id: str, workload: Workload, requests: pd.DataFrame) -> Values:
         "request_rate": rate_per_s,
         "burstiness": burstiness,
         "max_concurrency": concurrency,
+        **_ramp_up(workload),
+    }
+
+
+def _ramp_up(workload: Workload) -> Values:
+    """Keys that vLLM has only where there is a ramp."""
+    arrivals = workload.arrivals
+    if not isinstance(arrivals, VllmArrivals) or arrivals.ramp_up_strategy is None:
+        return {}
+    return {
+        name: getattr(arrivals, name)
+        for name in ("ramp_up_strategy", "ramp_up_start_rps", "ramp_up_end_rps")
     }
 
 
@@ -93,6 +107,9 @@ def _load(
             return "inf", 1.0, None
         case "closed-loop":
             return "inf", 1.0, arrivals.concurrency
+        case "vllm":
+            rate_per_s = arrivals.request_rate_per_s
+            return rate_per_s or "inf", arrivals.burstiness, arrivals.max_concurrency
 
 
 def _duration_s(recorder: Recorder, requests: pd.DataFrame) -> float:

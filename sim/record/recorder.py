@@ -76,6 +76,15 @@ class StepRow(NamedTuple):
     """With no computation at the same time."""
 
 
+class Stall(NamedTuple):
+    """A request that was preempted between two of its tokens."""
+
+    request: int
+    last_token_s: float
+    next_token_s: float
+    """When its recomputation was done."""
+
+
 class TransferRow(NamedTuple):
     """One transfer of a step."""
 
@@ -171,6 +180,7 @@ class Recorder:
     steps: RowTable[StepRow] = field(default_factory=lambda: RowTable(StepRow))
     transfers: RowTable[TransferRow] = field(default_factory=lambda: RowTable(TransferRow))
     experts: list[ExpertTokens] = field(default_factory=list)
+    stalls: list[Stall] = field(default_factory=list)
     gap_s: "array[float]" = field(default_factory=_floats)
     """Times between two tokens of one request, all requests together."""
     gap_weights: "array[int]" = field(default_factory=_counts)
@@ -179,6 +189,8 @@ class Recorder:
     """When tokens were produced; kept even when steps are not."""
     output_tokens: "array[int]" = field(default_factory=_counts)
     """How many tokens, at each of these instants."""
+    skipped_lines: int = 0
+    """Broken ones of the workload's trace."""
     elapsed_s: float = 0.0
     """When the run ended."""
 

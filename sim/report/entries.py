@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from sim.catalog import load
-from sim.catalog.names import KINDS, Kind, names, plain, suggestion
+from sim.catalog.names import KINDS, SINGULAR, Kind, names, plain, suggestion
 from sim.errors import ScenarioError
 from sim.network.routes import Network
-from sim.physics.memory import kv_bytes_per_token
+from sim.physics.memory import kv_bytes_per_token, state_bytes_per_sequence
 from sim.physics.parameters import parameters, tensors
 from sim.report.texts import header, text
 from sim.spec.base import Spec
@@ -38,11 +38,11 @@ _QUANTITY = re.compile(rf"[-+.\de]+ (?P<unit>{_UNITS})")
 
 
 def kind_named(word: str) -> Kind:
-    """The kind that is called so; ScenarioError names the kinds."""
+    """The kind that is called so, also in the singular; ScenarioError names the kinds."""
     for kind in KINDS:
-        if word == kind:
+        if word in (kind, SINGULAR[kind]):
             return kind
-    raise ScenarioError(f"kind {word!r} is not known; {suggestion(word, KINDS)}")
+    raise ScenarioError(f"kind {word!r:.60} is not known; {suggestion(word, KINDS)}")
 
 
 def entries(kind: Kind) -> list[Values]:
@@ -87,9 +87,11 @@ def _found(reference: str) -> tuple[Kind, str]:
         return found[0], plain(rest)
     if found:
         written = " or ".join(f"{kind}/{plain(rest)}" for kind in found)
-        raise ScenarioError(f"{reference!r} is more than one thing; write {written}")
+        raise ScenarioError(f"{reference!r:.60} is more than one thing; write {written}")
     known = dict.fromkeys(name for kind in kinds for name in names(kind))
-    raise ScenarioError(f"{reference!r} is not in the catalog; {suggestion(plain(rest), known)}")
+    raise ScenarioError(
+        f"{reference!r:.60} is not in the catalog; {suggestion(plain(rest), known)}"
+    )
 
 
 def _has(kind: Kind, name: str) -> bool:
@@ -121,12 +123,14 @@ def _of_model(model: ModelSpec) -> Values:
     experts = model.experts
     unused = routed * (1 - experts.experts_per_token / experts.experts) if experts else 0.0
     total = parameters(model)
+    states_bytes = state_bytes_per_sequence(model, Precision())
+    states = {"states_of_a_sequence_bytes": states_bytes} if model.linear else {}
     return {
         "parameters": total,
         "parameters_that_a_token_passes": round(total - unused),
         "KV_cache_of_a_token_in_bf16_bytes": kv_bytes_per_token(model, Precision()),
         "KV_cache_of_a_token_in_fp8_bytes": kv_bytes_per_token(model, Precision(kv="fp8")),
-    }
+    } | states
 
 
 def _of_topology(topology: TopologySpec) -> Values:

@@ -35,7 +35,8 @@ def save(run: Run, folder: RunFolder) -> None:
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
     """What decides the run's result; `load_scenario` takes its `scenario` back."""
-    trace = scenario.workload.trace
+    workload = scenario.workload
+    trace = workload.trace or workload.servegen
     return {
         "seed": scenario.seed,
         "versions": versions(),
@@ -51,4 +52,9 @@ def versions() -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Of a file, or of the names and contents of a folder's files."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    inner = sorted(one for one in path.iterdir() if one.is_file())
+    listed = "".join(f"{one.name} {_sha256(one)}\n" for one in inner)
+    return hashlib.sha256(listed.encode()).hexdigest()

@@ -62,7 +62,12 @@ def _sent_at_s(answered_at_s: float, turn: Request) -> float:
 def closed_loop_client(
     env: simpy.Environment, requests: Iterator[Request], think_s: float, submit: Submit
 ) -> Generator[simpy.Event, Any, None]:
-    """Take the next request of all clients' common list when the last one is answered."""
+    """Take the next request of all clients' common list when the last one is answered.
+
+    One that has an arrival is not sent before it, so this many clients bound an open stream.
+    """
     for request in requests:
+        if request.arrival_s is not None and request.arrival_s > env.now:
+            yield sleep_until(env, request.arrival_s, ARRIVALS)
         yield submit(request)
         yield sleep_until(env, env.now + think_s, ARRIVALS)

@@ -18,6 +18,7 @@ from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
 from sim.serving.layout import ReplicaLayout, replica_layouts
 from sim.serving.step_pricing import StepPricer
+from sim.spec.model import LatentAttention
 from sim.spec.scenario import Scenario
 from sim.units import readable
 
@@ -45,6 +46,7 @@ class DeployedScenario:
 
 def deploy(scenario: Scenario) -> DeployedScenario:
     """Lay out, check and price a scenario; ScenarioError says what would do."""
+    _check_mla(scenario)
     network = Network.of(scenario.topology)
     laws: dict[tuple[int, ...], RoutingLaw] = {}
     replicas = []
@@ -71,14 +73,28 @@ def _footprint(scenario: Scenario, layout: ReplicaLayout) -> Footprint:
     )
     if found.kv_blocks > 0:
         return found
+    states, fewer = "", "'max_step_tokens'"
+    if found.state_bytes:
+        states = f", {readable(found.state_bytes, 'B')} of states of linear layers"
+        fewer = "'max_step_tokens' or 'max_sequences'"
     raise ScenarioError(
         f"deployment: {scenario.model.name} does not fit: each {layout.device.name} has "
         f"{readable(found.usable_bytes, 'B')} to use (engine.memory_share) for "
         f"{readable(found.weights_bytes, 'B')} of weights, "
-        f"{readable(found.activation_bytes, 'B')} of activations and at least one block of "
+        f"{readable(found.activation_bytes, 'B')} of activations{states} and at least one block of "
         f"{readable(found.kv_bytes_per_token * found.kv_block_tokens, 'B')} of keys and values; "
-        "use more devices a replica, smaller 'precision', or fewer 'max_step_tokens'"
+        f"use more devices a replica, smaller 'precision', or fewer {fewer}"
     )
+
+
+def _check_mla(scenario: Scenario) -> None:
+    attention = scenario.model.attention
+    is_sparse = isinstance(attention, LatentAttention) and attention.sparse is not None
+    if is_sparse and scenario.engine.mla == "expanded":
+        raise ScenarioError(
+            f"engine.mla: 'expanded' is not modelled for {scenario.model.name}, which attends to "
+            "chosen tokens; write 'auto' or 'absorbed'"
+        )
 
 
 def _check_arithmetic(scenario: Scenario, layout: ReplicaLayout) -> None:

@@ -121,6 +121,7 @@ def _check_parallelism(pool: Pool, model: ModelSpec, where: str) -> None:
             f"{model.name}; choose a divisor"
         )
     _check_kv_heads(model, tp, where)
+    _check_linear_heads(model, tp, where)
     if model.experts is None:
         _check_dense(pool, model, where)
         return
@@ -155,6 +156,14 @@ def _check_kv_heads(model: ModelSpec, tp: int, where: str) -> None:
                 f"{where}.attention.tp: {tp} and the {model.attention.kv_heads} kv_heads of "
                 f"{model.name} do not divide one another; choose another tp"
             )
+
+
+def _check_linear_heads(model: ModelSpec, tp: int, where: str) -> None:
+    if model.linear is not None and model.linear.key_heads % tp:
+        raise ScenarioError(
+            f"{where}.attention.tp: {tp} does not divide the {model.linear.key_heads} key heads of "
+            f"the linear layers of {model.name}; choose a divisor"
+        )
 
 
 def _check_dense(pool: Pool, model: ModelSpec, where: str) -> None:

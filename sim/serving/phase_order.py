@@ -9,27 +9,34 @@ experts on them and an all-reduce adds the results.
 
 from sim.serving.layout import ReplicaLayout
 from sim.serving.step_plan import Phase, Program
+from sim.spec.model import ModelSpec
 from sim.spec.scenario import Scenario
 
 
 def program(scenario: Scenario, layout: ReplicaLayout) -> Program:
     """The phases of every step, in order."""
     model, is_split = scenario.model, layout.tp > 1
-    windowed = model.window.layers if model.window else 0
     expert_row = {layer: row for row, layer in enumerate(model.expert_layers)}
     phases = [Phase("overhead", "step")]
     if is_split:
         phases.append(Phase("collective", "embedding all-reduce"))
     for layer in range(model.layers):
-        # Windowed layers come first: their order costs nothing.
-        slot = "windowed attention" if layer < windowed else "attention"
-        phases.append(Phase("attention", slot))
+        phases.append(Phase("attention", _attention_slot(model, layer)))
         row = expert_row.get(layer)
         phases += _dense_half(is_split) if row is None else _expert_half(layout, row)
     phases.append(Phase("dense", "head"))
     if is_split:
         phases.append(Phase("collective", "logits all-gather"))
     return Program.of(phases)
+
+
+def _attention_slot(model: ModelSpec, layer: int) -> str:
+    """Linear layers come first, then windowed ones: their order costs nothing."""
+    linear = model.linear.layers if model.linear else 0
+    windowed = model.window.layers if model.window else 0
+    if layer < linear:
+        return "linear attention"
+    return "windowed attention" if layer < linear + windowed else "attention"
 
 
 def _dense_half(is_split: bool) -> list[Phase]:

@@ -23,6 +23,7 @@ _SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
     "attention": ("attention", "windowed attention"),
     "full attention": ("attention",),
     "windowed attention": ("windowed attention",),
+    "linear attention": ("linear attention",),
     "dense": ("dense",),
     "experts": ("gate",),
     "head": ("head",),

@@ -145,7 +145,7 @@ class Replica:
                 if sequence.first_token_s is None:
                     sequence.first_token_s = end_s
                 if sequence.last_token_s is not None:
-                    self._log.late_token(end_s - sequence.last_token_s)
+                    self._log.late_token(sequence, end_s)
             for sequence in ended:
                 self._end(sequence, rank, "finished")
 

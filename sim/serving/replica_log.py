@@ -14,6 +14,7 @@ from sim.record.recorder import (
     ExpertTokens,
     LinkUsage,
     Recorder,
+    Stall,
     Status,
     StepRow,
     TransferRow,
@@ -58,9 +59,12 @@ class ReplicaLog:
         row = sequence.row(status, finish_s, output_tokens, self.pool, self.replica, rank)
         self.recorder.requests.append(row)
 
-    def late_token(self, gap_s: float) -> None:
+    def late_token(self, sequence: ServedSequence, at_s: float) -> None:
         """Record how long a preempted sequence waited for its next token."""
-        self.recorder.add_gap(gap_s, 1)
+        assert sequence.last_token_s is not None
+        self.recorder.add_gap(at_s - sequence.last_token_s, 1)
+        stall = Stall(sequence.request.number, sequence.last_token_s, at_s)
+        self.recorder.stalls.append(stall)
 
     def stretch(self, stretch: Stretch, ended: int) -> None:
         """Record the first so many steps of a stretch that went by rule."""

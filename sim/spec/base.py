@@ -6,15 +6,19 @@ ending is meant: `memory` is `memory_bytes` and never `memory_bytes_per_s`. From
 name says the unit, a float is taken.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -47,14 +51,15 @@ class Spec(BaseModel):
             return given
         named: dict[str, Any] = {}
         for key, value in given.items():
-            name = _full_name(str(key), cls.model_fields)
+            name = full_name(str(key), cls.model_fields)
             if name in named:
                 raise MisfitError((str(key),), f"is {name}, which is given twice; keep one")
             named[name] = value
         return named
 
 
-def _full_name(key: str, fields: dict[str, Any]) -> str:
+def full_name(key: str, fields: Mapping[str, Any]) -> str:
+    """The field that a key of a file means; the key itself where there is none."""
     name = key.replace("-", "_")
     if name in fields:
         return name
@@ -71,23 +76,51 @@ def _quantity(unit: str) -> Any:
     def write(value: float) -> str:
         return units.write(value, unit)
 
-    return BeforeValidator(read), PlainSerializer(write, when_used="json")
+    in_files = {
+        "type": "string",
+        "pattern": units.pattern(unit),
+        "examples": [units.EXAMPLES[unit]],
+    }
+    return BeforeValidator(read), PlainSerializer(write, when_used="json"), WithJsonSchema(in_files)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrWritten:
+    """A further form in which files may write a value, as its JSON Schema has it."""
+
+    form: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [self.form, handler(core)]}
 
 
 _AT_LEAST_ZERO, _ABOVE_ZERO = Field(ge=0), Field(gt=0)
+_LEAST, _MOST = 1e-15, 1e30
 
-Seconds = Annotated[float, *_quantity("s"), _AT_LEAST_ZERO]
-PositiveSeconds = Annotated[float, *_quantity("s"), _ABOVE_ZERO]
-Bytes = Annotated[float, *_quantity("B"), _AT_LEAST_ZERO]
-PositiveBytes = Annotated[float, *_quantity("B"), _ABOVE_ZERO]
-BytesPerSecond = Annotated[float, *_quantity("B/s"), _ABOVE_ZERO]
-FlopPerSecond = Annotated[float, *_quantity("FLOP/s"), _ABOVE_ZERO]
-PerSecond = Annotated[float, *_quantity("/s"), _ABOVE_ZERO]
-Watts = Annotated[float, *_quantity("W"), _AT_LEAST_ZERO]
+
+def _within_reach(value: float) -> float:
+    # Nothing in a cluster is so small or so large, and products of such numbers would overflow.
+    if value and not _LEAST <= abs(value) <= _MOST:
+        raise ValueError(f"{value:g} is out of reach; write a number from {_LEAST:g} to {_MOST:g}")
+    return value
+
+
+_WITHIN_REACH = AfterValidator(_within_reach)
+
+Seconds = Annotated[float, *_quantity("s"), _AT_LEAST_ZERO, _WITHIN_REACH]
+PositiveSeconds = Annotated[float, *_quantity("s"), _ABOVE_ZERO, _WITHIN_REACH]
+Bytes = Annotated[float, *_quantity("B"), _AT_LEAST_ZERO, _WITHIN_REACH]
+PositiveBytes = Annotated[float, *_quantity("B"), _ABOVE_ZERO, _WITHIN_REACH]
+BytesPerSecond = Annotated[float, *_quantity("B/s"), _ABOVE_ZERO, _WITHIN_REACH]
+FlopPerSecond = Annotated[float, *_quantity("FLOP/s"), _ABOVE_ZERO, _WITHIN_REACH]
+PerSecond = Annotated[float, *_quantity("/s"), _ABOVE_ZERO, _WITHIN_REACH]
+Watts = Annotated[float, *_quantity("W"), _AT_LEAST_ZERO, _WITHIN_REACH]
+Weight = Annotated[float, _ABOVE_ZERO, _WITHIN_REACH]
+"""How likely one of several is, beside the others."""
 Count = Annotated[int, _ABOVE_ZERO, Field(le=10**12)]
 """A whole number that stays exact in 64 bits when multiplied by another small one."""
 AtLeastZero = Annotated[int, _AT_LEAST_ZERO, Field(le=10**12)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(gt=0, le=1), _WITHIN_REACH]
 """A part of a whole, above 0 and at most 1: efficiencies, and the memory an engine may use."""
 
 

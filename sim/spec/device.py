@@ -23,14 +23,21 @@ class DeviceSpec(Spec):
     """One accelerator; rates are peaks without sparsity."""
 
     name: str
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     aliases: tuple[str, ...] = Field(default=(), strict=False)
     """Other names by which measurements call it."""
     peak_flop_per_s: dict[ElementType, FlopPerSecond]
+    """Of each type of number that it multiplies; any other is done in the next larger."""
     memory_bytes: PositiveBytes
+    """Size of its memory."""
     memory_bytes_per_s: BytesPerSecond
+    """Bandwidth of its memory."""
     idle_w: Watts
+    """Power when idle."""
     peak_w: Watts
+    """Power when busy."""
     node: str | None = None
     """The topology in which it usually stands; `moesim kernel` prices collectives on it."""
     source: Source

@@ -20,6 +20,8 @@ class GroupedAttention(Spec):
     output_bias: bool = False
     sinks: bool = False
     """A learned logit for each head, which takes attention that no token should have."""
+    output_gate: bool = False
+    """A second query projection, which weighs what the heads say."""
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> "GroupedAttention":
@@ -28,6 +30,16 @@ class GroupedAttention(Spec):
                 ("heads",), f"{self.heads} is no multiple of kv_heads = {self.kv_heads}; change one"
             )
         return self
+
+
+class SparseIndexer(Spec):
+    """A small attention of its own that scores all tokens and chooses those to attend to."""
+
+    tokens: Count
+    """Each token attends to so many, or to all where there are fewer."""
+    heads: Count
+    head_size: Count
+    """Of a query, and of the one key that a token leaves for all heads."""
 
 
 class LatentAttention(Spec):
@@ -41,6 +53,16 @@ class LatentAttention(Spec):
     nope_size: Count
     rope_size: Count
     value_size: Count
+    sparse: SparseIndexer | None = None
+    """Attention to the tokens that an indexer chooses (DeepSeek sparse attention)."""
+
+    @model_validator(mode="after")
+    def _indexer_has_queries(self) -> "LatentAttention":
+        if self.sparse is not None and self.query_rank is None:
+            raise MisfitError(
+                ("query_rank",), "is missing; give it, the indexer's queries come from it"
+            )
+        return self
 
 
 Attention = Annotated[GroupedAttention | LatentAttention, Field(discriminator="kind")]
@@ -55,6 +77,42 @@ class Window(Spec):
     tokens: Count
     layers: Count
     """How many of the model's layers are windowed; the rest attend to everything."""
+
+
+class LinearAttention(Spec):
+    """Some layers keep a state of fixed size instead of every token (gated delta net).
+
+    Each value head has a matrix of key_size x value_size; key heads are shared by value heads. A
+    short convolution over queries, keys and values precedes it.
+    """
+
+    layers: Count
+    """How many of the model's layers are linear; the rest attend to tokens."""
+    key_heads: Count
+    value_heads: Count
+    key_size: Count
+    value_size: Count
+    convolution_tokens: Count
+    """Tokens that the convolution sees, the new one included."""
+
+    @property
+    def convolved_elements(self) -> int:
+        """Queries, keys and values of a token."""
+        return 2 * self.key_heads * self.key_size + self.value_elements
+
+    @property
+    def value_elements(self) -> int:
+        """Values of a token, of all heads."""
+        return self.value_heads * self.value_size
+
+    @model_validator(mode="after")
+    def _groups_are_whole(self) -> "LinearAttention":
+        if self.value_heads % self.key_heads:
+            raise MisfitError(
+                ("value_heads",),
+                f"{self.value_heads} is no multiple of key_heads = {self.key_heads}; change one",
+            )
+        return self
 
 
 class RoutedExperts(Spec):
@@ -114,6 +172,7 @@ class ModelSpec(Spec):
     tied_embeddings: bool = False
     attention: Attention
     window: Window | None = None
+    linear: LinearAttention | None = None
     intermediate_size: AtLeastZero = 0
     """Of the dense feed-forward; 0 where every layer has experts."""
     gated: bool = True
@@ -135,6 +194,22 @@ class ModelSpec(Spec):
         first, every = self.experts.first_dense_layers, self.experts.every
         return tuple(range(first + every - 1, self.layers, every))
 
+    @property
+    def attending_layers(self) -> int:
+        """Layers that attend to tokens and keep their keys and values; the others are linear."""
+        return self.layers - (self.linear.layers if self.linear else 0)
+
+    @property
+    def counted_window(self) -> Window | None:
+        """What the sums of a step count apart from everything.
+
+        Tokens that an indexer chooses are as many as a sliding window of that size would have.
+        """
+        sparse = self.attention.sparse if isinstance(self.attention, LatentAttention) else None
+        if sparse is None:
+            return self.window
+        return Window(tokens=sparse.tokens, layers=self.attending_layers)
+
     @model_validator(mode="after")
     def _layers_are_whole(self) -> "ModelSpec":
         if self.experts is not None and not self.expert_layers:
@@ -148,16 +223,26 @@ class ModelSpec(Spec):
             raise MisfitError(
                 ("intermediate_size",), "is missing; give it, the model has dense layers"
             )
+        self._check_linear()
         self._check_window()
         return self
+
+    def _check_linear(self) -> None:
+        if self.linear is not None and self.attending_layers < 1:
+            raise MisfitError(
+                ("linear", "layers"),
+                f"{self.linear.layers} must be below the model's {self.layers}, so that some "
+                "layers attend; write fewer",
+            )
 
     def _check_window(self) -> None:
         if self.window is None:
             return
-        if self.window.layers > self.layers:
+        if self.window.layers > self.attending_layers:
             raise MisfitError(
                 ("window", "layers"),
-                f"{self.window.layers} is above the model's {self.layers}; write fewer",
+                f"{self.window.layers} is above the model's {self.attending_layers} layers that "
+                "attend; write fewer",
             )
         if self.attention.kind == "mla":
             raise MisfitError(("window",), "is not modelled for latent attention; leave it out")

@@ -17,6 +17,7 @@ from sim.spec.base import (
 )
 from sim.spec.device import ElementType
 from sim.spec.model import ModelSpec
+from sim.spec.popularity import Popularity, UniformPopularity
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
 
@@ -25,7 +26,9 @@ class AttentionParallel(Spec):
     """Ranks that each serve their own sequences (dp), of `tp` devices each."""
 
     tp: Count = 1
+    """Devices that share a rank (tensor parallelism)."""
     dp: Count = 1
+    """Ranks of a replica, each with its own sequences; more than 1 only with experts."""
 
 
 class ExpertParallel(Spec):
@@ -45,11 +48,15 @@ class Pool(Spec):
     """Equal replicas."""
 
     name: str = "main"
+    """The name in results; each pool its own."""
     role: Literal["both"] = "both"
     """Prefill and decode on the same replica."""
     replicas: Count = 1
+    """How many there are."""
     attention: AttentionParallel = AttentionParallel()
+    """How attention lies over the devices of a replica."""
     experts: ExpertParallel = ExpertParallel()
+    """How the experts lie over the same devices."""
     pipeline: Literal[1] = 1
     """Stages; pipelines are not modelled."""
     devices: Annotated[tuple[AtLeastZero, ...] | None, Field(strict=False, min_length=1)] = None
@@ -65,8 +72,11 @@ class Precision(Spec):
     """Element types. Embedding, head, router and norms stay at the activations' type."""
 
     weights: ElementType = "bf16"
+    """Of the matrices of attention, feed-forward and experts."""
     kv: ElementType = "bf16"
+    """Of keys and values in the cache."""
     activations: ElementType = "bf16"
+    """Of what flows between the operators."""
     dispatch: ElementType | None = None
     """Of tokens on their way to experts; by default the activations' type."""
     combine: ElementType | None = None
@@ -77,8 +87,11 @@ class Deployment(Spec):
     """Which replicas run where, and who is sent to which."""
 
     router: Literal["round-robin", "least-loaded"] = "least-loaded"
+    """Who is sent to which replica."""
     pools: Annotated[tuple[Pool, ...], Field(strict=False, min_length=1)] = (Pool(),)
+    """The pools of equal replicas."""
     precision: Precision = Precision()
+    """The types of numbers."""
 
     @field_validator("pools", mode="before")
     @classmethod
@@ -94,7 +107,7 @@ class Deployment(Spec):
             if name in names[:number]:
                 raise MisfitError(
                     ("pools", number),
-                    f"name: {name!r} is pool {names.index(name)}'s too; give each its own",
+                    f"name: {name!r:.60} is pool {names.index(name)}'s too; give each its own",
                 )
         return self
 
@@ -103,10 +116,15 @@ class EngineProfile(Spec):
     """How near an engine comes to its machine's peaks, and what each launch costs."""
 
     name: str
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     compute_efficiency: Share
+    """Share of the peak FLOP/s that kernels reach."""
     memory_efficiency: Share
+    """Share of the memory bandwidth that kernels reach."""
     network_efficiency: Share
+    """Share of a link's speed that a transfer reaches."""
     kernel_launch_s: Seconds
     """Added to each kernel."""
     collective_launch_s: Seconds
@@ -120,16 +138,23 @@ class Engine(Spec):
     """The serving engine that every replica runs; limits are for each rank."""
 
     profile: EngineProfile
+    """How near the engine comes to the machine's peaks."""
     max_sequences: Count = 128
+    """Sequences that a rank serves at a time."""
     max_step_tokens: Count = 8192
+    """Tokens in a step of a rank; at least max_sequences."""
     kv_block_tokens: Count = 64
+    """Tokens in a block of the KV cache."""
     memory_share: Share = 0.9
+    """Part of a device's memory that the engine may use."""
     reserve_bytes: Bytes = 0.0
     """Kept free on each device, beside what memory_share leaves."""
     overlap: Literal["none"] = "none"
+    """Whether communication hides behind arithmetic; it does not yet."""
     mla: Literal["auto", "absorbed", "expanded"] = "auto"
     """How latent attention is computed; auto: decode absorbed, prefill expanded."""
     all_reduce: Literal["auto", "ring", "in-switch"] = "auto"
+    """auto: in the switch where it reduces, else in a ring."""
 
     @model_validator(mode="after")
     def _every_sequence_can_step(self) -> "Engine":
@@ -142,73 +167,15 @@ class Engine(Spec):
         return self
 
 
-class UniformPopularity(Spec):
-    """Every expert equally likely."""
-
-    kind: Literal["uniform"]
-
-
-class ZipfPopularity(Spec):
-    """Expert e (from 1) has weight e ** -exponent, in every layer."""
-
-    kind: Literal["zipf"]
-    exponent: Annotated[float, Field(ge=0, le=10)]
-
-
-class LognormalPopularity(Spec):
-    """Weights drawn anew for each layer, exp(sigma * normal)."""
-
-    kind: Literal["lognormal"]
-    sigma: Annotated[float, Field(ge=0, le=10)]
-
-
-class DirichletPopularity(Spec):
-    """Weights drawn anew for each layer from a symmetric Dirichlet distribution."""
-
-    kind: Literal["dirichlet"]
-    concentration: Annotated[float, Field(ge=0.01)]
-
-
-class TablePopularity(Spec):
-    """Weights as given: one row for all layers, or a row for each layer of experts."""
-
-    kind: Literal["table"]
-    weights: Annotated[
-        tuple[
-            Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False, min_length=1)],
-            ...,
-        ],
-        Field(strict=False, min_length=1),
-    ]
-
-    @model_validator(mode="after")
-    def _rows_are_equally_long(self) -> "TablePopularity":
-        first = len(self.weights[0])
-        for number, row in enumerate(self.weights):
-            if len(row) != first:
-                raise MisfitError(
-                    ("weights", number),
-                    f"has {len(row)} weights where row 0 has {first}; give one for each expert",
-                )
-        return self
-
-
-Popularity = Annotated[
-    UniformPopularity
-    | ZipfPopularity
-    | LognormalPopularity
-    | DirichletPopularity
-    | TablePopularity,
-    Field(discriminator="kind"),
-]
-
-
 class Experts(Spec):
     """Which experts tokens choose, where these lie, and how tokens get there."""
 
     popularity: Popularity = UniformPopularity(kind="uniform")
+    """Which experts tokens choose."""
     placement: Literal["contiguous", "strided", "random"] = "contiguous"
+    """Which experts a device has."""
     dispatch: Literal["per-expert", "per-device", "per-node"] = "per-expert"
+    """One copy of a token for each of its experts, for each device, or for each box."""
     draws: Literal["expert", "device"] = "expert"
     """What is drawn in each step. device: faster; which experts of a device are active is then an
     expectation, which shortens the slowest device's time where tokens are few."""
@@ -218,8 +185,11 @@ class Slo(Spec):
     """What a request must meet to count as good."""
 
     ttft_s: PositiveSeconds | None = None
+    """Time to the first token."""
     tpot_s: PositiveSeconds | None = None
+    """Time per further token."""
     e2el_s: PositiveSeconds | None = None
+    """Time from the arrival to the last token."""
 
 
 KeepSteps = Literal["step", "stretch", "off"]
@@ -231,25 +201,37 @@ class Record(Spec):
     steps: KeepSteps = "step"
     """Rows of the steps' table: one a step; one for all that were priced at once; none."""
     transfers: bool = False
+    """Whether each transfer is kept."""
 
 
 class Scenario(Spec):
     """Everything that decides a run's result, with all names resolved."""
 
     name: str = ""
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     model: ModelSpec
+    """What is served."""
     topology: TopologySpec
+    """The machines and the links between them."""
     deployment: Deployment = Deployment()
+    """Which replicas run where."""
     engine: Engine
+    """The serving engine; limits are for each rank."""
     experts: Experts = Experts()
+    """How tokens get to experts; a dense model ignores it."""
     workload: Workload
+    """The requests: when they arrive, and how long they are."""
     slo: Slo = Slo()
+    """What a request must meet to count as good."""
     fidelity: Literal["auto", "layer"] = "auto"
     """layer: every phase of a step is an event. auto: a step is one event where that is exact."""
     record: Record = Record()
+    """How much is kept of a run."""
     until_s: PositiveSeconds | None = None
     """The run ends here, finished or not."""
     max_requests: Count | None = None
     """The run ends when so many requests have ended."""
     seed: AtLeastZero = 1
+    """Of all random draws."""

@@ -24,9 +24,13 @@ class Group(Spec):
     """Equal parts of the machine."""
 
     kind: Literal["device", "switch", "nic", "bridge", "cpu"]
+    """What the parts are."""
     count: Count = 1
+    """How many there are."""
     per: Literal["box", "cluster"] = "box"
+    """Whether so many are in every box, or in the whole cluster."""
     device: DeviceSpec | None = None
+    """Which accelerator; of groups of kind device, and only those."""
     through_bytes_per_s: BytesPerSecond | None = None
     """What one part can pass through in all, where that is less than its links together."""
     reduces: bool = False
@@ -49,6 +53,7 @@ class Join(Spec):
     """Links between the members of two groups (or within one)."""
 
     between: Annotated[tuple[str, str], Field(strict=False)]
+    """The names of the two groups; the same twice for links within one."""
     pattern: Literal["all", "index", "blocks", "mesh", "chain", "torus"] = "all"
     """all: each with each. index: member i with member i (of each box). blocks: the larger
     group in equal runs over the smaller. mesh: each with every other of the same group.
@@ -58,19 +63,26 @@ class Join(Spec):
     """Of a torus: the sides of the grid; the last runs fastest. A side of 2 has one link, not two,
     between its two members, and a side of 1 none."""
     kind: str
+    """The name of such links in results."""
     bytes_per_s: BytesPerSecond
     """Of one direction."""
     latency_s: Seconds
+    """Of one crossing."""
 
 
 class TopologySpec(Spec):
     """Boxes of devices, what stands between them, and the links."""
 
     name: str
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     boxes: Count = 1
+    """How many boxes there are, all alike."""
     groups: dict[str, Group]
+    """The parts, by the name of their group."""
     links: Annotated[tuple[Join, ...], Field(strict=False)] = ()
+    """What joins the groups."""
     source: Source
 
     @property
@@ -106,7 +118,9 @@ class TopologySpec(Spec):
         for name in link.between:
             if name not in self.groups:
                 known = ", ".join(self.groups)
-                raise MisfitError((*at, "between"), f"{name!r} is no group; the groups are {known}")
+                raise MisfitError(
+                    (*at, "between"), f"{name!r:.60} is no group; the groups are {known:.500}"
+                )
         one, other = link.between
         if (one == other) != (link.pattern in ("mesh", "chain", "torus")):
             raise MisfitError(
@@ -119,7 +133,7 @@ class TopologySpec(Spec):
         if link.pattern == "index" and ones != others:
             raise MisfitError(
                 (*at, "pattern"),
-                f"'index' between {ones} and {others} members; write groups of equal count",
+                f"'index' between {ones} {one} and {others} {other}; write groups of equal count",
             )
         if link.pattern == "blocks" and max(ones, others) % min(ones, others):
             raise MisfitError(

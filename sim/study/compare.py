@@ -52,17 +52,23 @@ def variation(written: str) -> Variation:
     found = tuple(one.strip() for one in _split(values))
     if not equals or not key.strip() or not all(found):
         raise ScenarioError(
-            f"--vary {written!r}: not a key and its values; write for example topology=a,b"
+            f"--vary {written!r:.60}: not a key and its values; write for example topology=a,b"
         )
     if len(set(found)) < len(found):
-        raise ScenarioError(f"--vary {written!r}: a value is given twice; give each once")
+        raise ScenarioError(f"--vary {written!r:.60}: a value is given twice; give each once")
     return Variation(key.strip(), found)
 
 
 def variants(
-    scenario: str | Path, variations: Sequence[Variation], overrides: Sequence[str] = ()
+    scenario: str | Path,
+    variations: Sequence[Variation],
+    overrides: Sequence[str] = (),
+    last: Sequence[str] = (),
 ) -> list[Variant]:
-    """Every combination, the last key varying fastest; each is loaded and checked."""
+    """Every combination, the last key varying fastest; each is loaded and checked.
+
+    What `last` sets holds whatever is varied.
+    """
     keys = [one.key for one in variations]
     if len(set(keys)) < len(keys):
         raise ScenarioError(f"--vary: a key is given twice among {', '.join(keys)}; give it once")
@@ -70,7 +76,7 @@ def variants(
     for values in product(*(one.values for one in variations)):
         chosen = dict(zip(keys, values, strict=True))
         settings = [f"{key}={value}" for key, value in chosen.items()]
-        ready = ready_scenario(scenario, [*overrides, *settings])
+        ready = ready_scenario(scenario, [*overrides, *settings, *last])
         made.append(Variant(chosen, _folder_name(len(made), values), ready))
     return made
 

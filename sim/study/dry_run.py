@@ -17,8 +17,8 @@ from sim.physics.operators import Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.serving.deployment import DeployedReplica, DeployedScenario
 from sim.serving.step_plan import COMMUNICATION, KINDS, StepPlan
+from sim.spec.arrivals import concurrency
 from sim.spec.scenario import Scenario
-from sim.spec.workload import ClosedLoop
 from sim.study.operator_prices import OperatorPrice, operator_price
 from sim.workload.requests import requests
 
@@ -96,9 +96,9 @@ def decode_batch(
         "room in the KV cache": int(replica.footprint.kv_tokens / whole_tokens),
         "the requests of the workload": ceil(lengths.requests / ranks),
     }
-    arrivals = scenario.workload.arrivals
-    if isinstance(arrivals, ClosedLoop):
-        limits["the workload's concurrency"] = ceil(arrivals.concurrency / ranks)
+    clients = concurrency(scenario.workload.arrivals)
+    if clients is not None:
+        limits["the workload's concurrency"] = ceil(clients / ranks)
     limit = min(limits, key=limits.__getitem__)
     return Batch(max(1, limits[limit]), limit)
 
@@ -108,7 +108,7 @@ def _decode_step(
 ) -> PricedStep:
     batch = decode_batch(scenario, replica, lengths, ranks)
     kv_tokens = round(lengths.prompt_tokens + lengths.output_tokens / 2)
-    of_one = decode(float(kv_tokens), scenario.model.window)
+    of_one = decode(float(kv_tokens), scenario.model.counted_window)
     sums = StepSums(*(batch.sequences * amount for amount in of_one))
     title = (
         f"decode: {batch.sequences} sequences a rank (limit: {batch.limit}), "
@@ -119,7 +119,7 @@ def _decode_step(
 
 def _prefill_step(scenario: Scenario, replica: DeployedReplica, lengths: MeanLengths) -> PricedStep:
     new_tokens = min(round(lengths.prompt_tokens), scenario.engine.max_step_tokens)
-    sums = prefill(float(new_tokens), window=scenario.model.window)
+    sums = prefill(float(new_tokens), window=scenario.model.counted_window)
     return _priced(
         scenario, replica, sums, f"prefill: one prompt a rank, {new_tokens} tokens of it"
     )

@@ -33,6 +33,7 @@ def _memory(one: DeployedReplica) -> dict[str, Any]:
         "usable_bytes": memory.usable_bytes,
         "weights_bytes": memory.weights_bytes,
         "activations_bytes": memory.activation_bytes,
+        "states_bytes": memory.state_bytes,
         "kv_cache_bytes": memory.kv_bytes,
         "kv_of_a_token_bytes": memory.kv_bytes_per_token,
         "kv_tokens_of_a_rank": memory.kv_tokens,

@@ -38,7 +38,7 @@ def checked(kind: str, function: Callable[..., Any], params: Mapping[str, Any]) 
 def _check_value(kind: str, name: str, value: object) -> None:
     advice = _advice(name, value)
     if advice:
-        raise ScenarioError(f"kernel {kind}: {name}: {value!r} is not {advice}")
+        raise ScenarioError(f"kernel {kind}: {name}: {value!r:.60} is not {advice}")
 
 
 def _advice(name: str, value: object) -> str | None:

@@ -38,7 +38,7 @@ def kernel_s(
     if kind in KERNELS:
         return _compute_s(on, by, kind, checked(kind, KERNELS[kind], params))
     if kind not in _TRAFFIC:
-        raise ScenarioError(f"kernel {kind!r} is not known; the kinds are {', '.join(KINDS)}")
+        raise ScenarioError(f"kernel {kind!r:.60} is not known; the kinds are {', '.join(KINDS)}")
     given = checked(kind, _TRAFFIC[kind], params)
     network = Network.of(load_topology(_cluster(on, given.get("nodes", 1))))
     loads = _TRAFFIC[kind](**given)(network)
@@ -55,7 +55,7 @@ def kernel_price(
     for one in written:
         name, equals, value = one.partition("=")
         if not equals or name in params:
-            raise ScenarioError(f"kernel {kind}: {one!r} is not KEY=VALUE with a new key")
+            raise ScenarioError(f"kernel {kind}: {one!r:.60} is not KEY=VALUE with a new key")
         params[name] = read_value(value, f"kernel {kind}: {name}")
     on, by = load_device(device), load_profile(profile)
     time_s = kernel_s(on, kind, by, **params)

@@ -76,7 +76,8 @@ def roofline(
 ) -> list[OperatorPrice]:
     """A row for each kernel that has something to do, in the order in which a layer runs them."""
     _check(model, device, step, precision, tp)
-    kernels = operators(model, precision, tp, step.sums(model.window), mla)
+    _check_mla(model, mla)
+    kernels = operators(model, precision, tp, step.sums(model.counted_window), mla)
     kernels += _routed_experts(model, precision, step.tokens, tp)
     priced = (operator_price(kernel, device, profile) for kernel in kernels)
     return [price for price in priced if price is not None]
@@ -90,6 +91,11 @@ def _check(model: ModelSpec, device: DeviceSpec, step: Step, precision: Precisio
         raise ScenarioError(
             f"roofline: tp: {tp} does not divide the {model.attention.heads} heads of {model.name}"
         )
+    if model.linear is not None and model.linear.key_heads % tp:
+        raise ScenarioError(
+            f"roofline: tp: {tp} does not divide the {model.linear.key_heads} key heads of the "
+            f"linear layers of {model.name}"
+        )
     for element in (precision.weights, precision.kv, precision.activations):
         try:
             device.arithmetic(element)
@@ -98,6 +104,14 @@ def _check(model: ModelSpec, device: DeviceSpec, step: Step, precision: Precisio
             raise ScenarioError(
                 f"roofline: precision: {problem}; its types are {known}"
             ) from problem
+
+
+def _check_mla(model: ModelSpec, mla: Mla) -> None:
+    if mla == "expanded" and model.counted_window is not None and model.window is None:
+        raise ScenarioError(
+            f"roofline: mla: 'expanded' is not modelled for {model.name}, which attends to chosen "
+            "tokens; write 'auto' or 'absorbed'"
+        )
 
 
 def _routed_experts(model: ModelSpec, precision: Precision, tokens: int, tp: int) -> list[Operator]:

@@ -1,8 +1,23 @@
-"""The synthetic data sets of vLLM's `bench serve`, as the lengths that they have."""
+"""The synthetic data sets of vLLM's `bench serve`: the lengths and the prefixes that they have."""
 
 import math
+from typing import NamedTuple
 
-from sim.spec.workload import Dataset, FixedLength, Length, UniformLength
+import numpy as np
+
+from sim.spec.lengths import Dataset, FixedLength, Length, UniformLength
+
+BLOCK_TOKENS = 16
+"""Of the blocks in which prefixes are told; vLLM's default."""
+
+
+class Prefixes(NamedTuple):
+    """What prompts begin with."""
+
+    hash_ids: list[tuple[int, ...]]
+    """Of each prefix, for every block that it fills."""
+    of_request: list[int]
+    """Which one each request has."""
 
 
 def dataset_lengths(dataset: Dataset) -> tuple[Length, Length]:
@@ -21,6 +36,22 @@ def dataset_lengths(dataset: Dataset) -> tuple[Length, Length]:
                 FixedLength(kind="fixed", tokens=prompt_tokens),
                 FixedLength(kind="fixed", tokens=dataset.output_len),
             )
+
+
+def dataset_prefixes(
+    dataset: Dataset, requests: int, generator: np.random.Generator
+) -> Prefixes | None:
+    """The prefixes that prompts share; None where no block of one is full.
+
+    `random` has one for all. Those of `prefix_repetition` come equally often, in random order.
+    """
+    blocks = dataset.prefix_len // BLOCK_TOKENS
+    if not blocks:
+        return None
+    prefixes = dataset.num_prefixes if dataset.kind == "prefix_repetition" else 1
+    ids = [tuple(range(one * blocks, (one + 1) * blocks)) for one in range(min(prefixes, requests))]
+    of_request: list[int] = generator.permutation(np.arange(requests) % prefixes).tolist()
+    return Prefixes(ids, of_request)
 
 
 def _around(tokens: int, ratio: float, before: int) -> UniformLength:

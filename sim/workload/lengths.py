@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sim.spec.workload import EmpiricalLength, Length, LognormalLength
+from sim.spec.lengths import EmpiricalLength, Length, LognormalLength
 
 
 def lengths_tokens(length: Length, requests: int, generator: np.random.Generator) -> list[int]:

@@ -22,7 +22,8 @@ class Spread(NamedTuple):
 class PrefixSharing(NamedTuple):
     """What a cache without bounds would save, in order of arrival.
 
-    A block is hit where it and all before it in its prompt were in an earlier prompt.
+    A block is hit where it and all before it in its prompt were in an earlier prompt. Blocks of a
+    prompt that have no id are its own.
     """
 
     blocks: int
@@ -60,7 +61,7 @@ def trace_statistics(trace: Trace) -> TraceStatistics:
     """The figures of a trace."""
     rows = trace.rows
     arrivals_s = np.array([row.arrival_s for row in rows])
-    span_s = float(arrivals_s[-1])
+    span_s = float(arrivals_s[-1] - arrivals_s[0])
     prompts = np.array([row.prompt_tokens for row in rows])
     outputs = np.array([row.output_tokens for row in rows])
     turns = Counter(row.session for row in rows if row.session is not None)
@@ -93,7 +94,7 @@ def prefix_sharing(rows: Sequence[TraceRow]) -> PrefixSharing | None:
             (place for place, one in enumerate(row.hash_ids) if one not in seen), len(row.hash_ids)
         )
         seen.update(row.hash_ids)
-        blocks += len(row.hash_ids)
+        blocks += -(-row.prompt_tokens // row.block_tokens)
         hit_blocks += hits
         tokens += row.prompt_tokens
         hit_tokens += min(hits * row.block_tokens, row.prompt_tokens)

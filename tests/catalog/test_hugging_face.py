@@ -1,4 +1,4 @@
-"""Configurations written from the makers' values, against totals counted by transformers 5.23.0."""
+"""Models read from config.json files of Hugging Face."""
 
 import json
 from pathlib import Path
@@ -12,237 +12,23 @@ from sim.catalog.hugging_face import ARCHITECTURES
 from sim.catalog.load import load_model, load_scenario
 from sim.errors import ScenarioError, ScenarioWarning
 from sim.physics.parameters import parameters, router_bias_elements
-from sim.spec.model import ModelSpec, Window
+from sim.spec.model import LinearAttention, ModelSpec, Window
+from tests.catalog.hugging_face_configs import (
+    GEMMA3,
+    GOLDEN,
+    MINIMAX,
+    MISTRAL,
+    QWEN2_MOE,
+    QWEN3_NEXT,
+    V3,
+    V32,
+    gpt_oss,
+    llama,
+    llama4,
+    qwen3,
+    qwen3_5_moe,
+)
 
-
-def llama(layers: int, hidden: int, heads: int, size: int) -> dict[str, Any]:
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "num_hidden_layers": layers,
-        "hidden_size": hidden,
-        "num_attention_heads": heads,
-        "num_key_value_heads": 8,
-        "intermediate_size": size,
-        "vocab_size": 128256,
-        "rope_theta": 500000.0,
-        "attention_bias": False,
-        "max_position_embeddings": 131072,
-    }
-
-
-def qwen3(layers: int, hidden: int, heads: int, kv_heads: int, size: int) -> dict[str, Any]:
-    return {
-        "architectures": ["Qwen3ForCausalLM"],
-        "num_hidden_layers": layers,
-        "hidden_size": hidden,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-        "head_dim": 128,
-        "intermediate_size": size,
-        "vocab_size": 151936,
-        "use_sliding_window": False,
-        "sliding_window": None,
-        "max_window_layers": layers,
-    }
-
-
-def qwen3_moe(size: int, *shape: int) -> dict[str, Any]:
-    return qwen3(*shape) | {
-        "architectures": ["Qwen3MoeForCausalLM"],
-        "num_experts": 128,
-        "num_experts_per_tok": 8,
-        "moe_intermediate_size": size,
-        "decoder_sparse_step": 1,
-        "mlp_only_layers": [],
-    }
-
-
-def mixtral(layers: int, hidden: int, heads: int, size: int) -> dict[str, Any]:
-    return llama(layers, hidden, heads, size) | {
-        "architectures": ["MixtralForCausalLM"],
-        "head_dim": None,
-        "vocab_size": 32000,
-        "num_local_experts": 8,
-        "num_experts_per_tok": 2,
-        "sliding_window": None,
-    }
-
-
-def deepseek(experts: int, heads: int, first: int, vocabulary: int) -> dict[str, Any]:
-    return {
-        "architectures": ["DeepseekV3ForCausalLM"],
-        "num_hidden_layers": 61,
-        "hidden_size": 7168,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-        "q_lora_rank": 1536,
-        "kv_lora_rank": 512,
-        "qk_nope_head_dim": 128,
-        "qk_rope_head_dim": 64,
-        "v_head_dim": 128,
-        "intermediate_size": 18432,
-        "n_routed_experts": experts,
-        "num_experts_per_tok": 8,
-        "n_shared_experts": 1,
-        "moe_intermediate_size": 2048,
-        "first_k_dense_replace": first,
-        "moe_layer_freq": 1,
-        "topk_method": "noaux_tc",
-        "n_group": 1,
-        "topk_group": 1,
-        "num_nextn_predict_layers": 1,
-        "vocab_size": vocabulary,
-    }
-
-
-def gpt_oss(layers: int, experts: int) -> dict[str, Any]:
-    return {
-        "architectures": ["GptOssForCausalLM"],
-        "num_hidden_layers": layers,
-        "hidden_size": 2880,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 8,
-        "head_dim": 64,
-        "attention_bias": True,
-        "sliding_window": 128,
-        "layer_types": ["sliding_attention", "full_attention"] * (layers // 2),
-        "intermediate_size": 2880,
-        "num_local_experts": experts,
-        "num_experts_per_tok": 4,
-        "experts_per_token": 4,
-        "vocab_size": 201088,
-        "quantization_config": {"quant_method": "mxfp4"},
-    }
-
-
-def llama4(experts: int, every: int) -> dict[str, Any]:
-    return {
-        "architectures": ["Llama4ForConditionalGeneration"],
-        "vision_config": {"hidden_size": 1408},
-        "text_config": {
-            "model_type": "llama4_text",
-            "num_hidden_layers": 48,
-            "hidden_size": 5120,
-            "num_attention_heads": 40,
-            "num_key_value_heads": 8,
-            "head_dim": 128,
-            "attention_chunk_size": 8192,
-            "no_rope_layers": [],
-            "intermediate_size": 8192,
-            "intermediate_size_mlp": 16384,
-            "num_local_experts": experts,
-            "num_experts_per_tok": 1,
-            "interleave_moe_layer_step": every,
-            "use_qk_norm": every == 1,
-            "vocab_size": 202048,
-        },
-    }
-
-
-# Here and in the next ones, the defaults of transformers' configuration classes.
-GLM4_MOE = {
-    "model_type": "glm4_moe",
-    "num_hidden_layers": 46,
-    "hidden_size": 4096,
-    "num_attention_heads": 96,
-    "num_key_value_heads": 8,
-    "intermediate_size": 10944,
-    "moe_intermediate_size": 1408,
-    "n_routed_experts": 128,
-    "num_experts_per_tok": 8,
-    "n_shared_experts": 1,
-    "first_k_dense_replace": 1,
-    "vocab_size": 151552,
-}
-QWEN2_MOE = {
-    "model_type": "qwen2_moe",
-    "num_hidden_layers": 24,
-    "hidden_size": 2048,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 16,
-    "intermediate_size": 5632,
-    "moe_intermediate_size": 1408,
-    "shared_expert_intermediate_size": 5632,
-    "num_experts": 60,
-    "num_experts_per_tok": 4,
-    "vocab_size": 151936,
-}
-DEEPSEEK_V2 = {
-    "model_type": "deepseek_v2",
-    "num_hidden_layers": 32,
-    "hidden_size": 4096,
-    "num_attention_heads": 32,
-    "q_lora_rank": 1536,
-    "kv_lora_rank": 512,
-    "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64,
-    "v_head_dim": 128,
-    "intermediate_size": 11008,
-    "moe_intermediate_size": 1408,
-    "n_routed_experts": 64,
-    "n_shared_experts": 2,
-    "num_experts_per_tok": 6,
-    "topk_method": "greedy",
-    "vocab_size": 102400,
-}
-GEMMA3 = {
-    "model_type": "gemma3_text",
-    "num_hidden_layers": 26,
-    "hidden_size": 2304,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "head_dim": 256,
-    "intermediate_size": 9216,
-    "sliding_window": 4096,
-    "sliding_window_pattern": 6,
-    "vocab_size": 262208,
-}
-MINIMAX = {
-    "architectures": ["MiniMaxM2ForCausalLM"],
-    "num_hidden_layers": 62,
-    "hidden_size": 3072,
-    "num_attention_heads": 48,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "use_qk_norm": True,
-    "qk_norm_type": "per_layer",
-    "intermediate_size": 1536,
-    "num_local_experts": 256,
-    "num_experts_per_tok": 8,
-    "use_routing_bias": True,
-    "num_mtp_modules": 3,
-    "attn_type_list": [1] * 62,
-    "vocab_size": 200064,
-}
-V3 = deepseek(256, 128, 3, 129280) | {"n_group": 8, "topk_group": 4}
-KIMI = deepseek(384, 64, 1, 163840) | {"model_type": "kimi_k2"}
-MISTRAL = llama(32, 4096, 32, 14336) | {
-    "architectures": ["MistralForCausalLM"],
-    "sliding_window": 4096,
-    "vocab_size": 32000,
-}
-GOLDEN = {
-    "llama-3.1-8b": (llama(32, 4096, 32, 14336), 8_030_261_248),
-    "llama-3.1-70b": (llama(80, 8192, 64, 28672), 70_553_706_496),
-    "llama-3.1-405b": (llama(126, 16384, 128, 53248), 405_853_388_800),
-    "mixtral-8x7b": (mixtral(32, 4096, 32, 14336), 46_702_792_704),
-    "mixtral-8x22b": (mixtral(56, 6144, 48, 16384), 140_620_634_112),
-    "qwen3-8b": (qwen3(36, 4096, 32, 8, 12288), 8_190_735_360),
-    "qwen3-32b": (qwen3(64, 5120, 64, 8, 25600), 32_762_123_264),
-    "qwen3-30b-a3b": (qwen3_moe(768, 48, 2048, 32, 4, 6144), 30_532_122_624),
-    "qwen3-235b-a22b": (qwen3_moe(1536, 94, 4096, 64, 4, 12288), 235_093_634_560),
-    "deepseek-v3": (V3, 671_026_404_352),
-    "kimi-k2": (KIMI, 1_026_408_209_408),
-    "gpt-oss-20b": (gpt_oss(24, 32), 20_914_757_184),
-    "gpt-oss-120b": (gpt_oss(36, 128), 116_829_156_672),
-    "llama-4-scout": (llama4(16, 1), 107_769_861_120),
-    "llama-4-maverick": (llama4(128, 2), 400_711_848_960),
-    "minimax-m2.5": (MINIMAX, 228_689_748_992),
-    "default-glm4_moe": (GLM4_MOE, 103_481_200_640),
-    "default-qwen2_moe": (QWEN2_MOE, 14_315_784_192),
-    "default-deepseek_v2": (DEEPSEEK_V2, 38_638_260_224),
-    "default-gemma3_text": (GEMMA3, 2_628_658_432),
-}
 # Which transformers counts as parameters; those of the others are buffers there.
 ROUTER_BIASES_ARE_COUNTED = ("gpt-oss-20b", "gpt-oss-120b")
 
@@ -299,6 +85,32 @@ def test_windows_are_read(config: dict[str, Any], window: Window | None, tmp_pat
     assert loaded(tmp_path, config).window == window
 
 
+def test_linear_layers_are_those_listed_else_all_but_one_in_so_many(tmp_path: Path) -> None:
+    shape = {"key_heads": 16, "value_heads": 32, "key_size": 128, "value_size": 128}
+    one_full = QWEN3_NEXT | {"layer_types": ["linear_attention"] * 47 + ["full_attention"]}
+    every_sixth = QWEN3_NEXT | {"full_attention_interval": 6}
+    none = QWEN3_NEXT | {"full_attention_interval": 1}
+
+    found = [loaded(tmp_path, config).linear for config in (one_full, every_sixth, none)]
+
+    assert found == [
+        LinearAttention(layers=47, convolution_tokens=4, **shape),
+        LinearAttention(layers=40, convolution_tokens=4, **shape),
+        None,
+    ]
+
+
+def test_a_hybrid_without_experts_is_read(tmp_path: Path) -> None:
+    config = qwen3_5_moe(1, 1, 1, 64, 5120, 24, 48)["text_config"]
+    dense = {key: config[key] for key in config if "expert" not in key and "moe" not in key}
+
+    model = loaded(tmp_path, dense | {"model_type": "qwen3_5_text", "intermediate_size": 17408})
+
+    assert model.experts is None
+    assert model.linear is not None
+    assert model.linear.layers == 48
+
+
 def test_dense_layers_among_those_with_experts_are_found(tmp_path: Path) -> None:
     config = QWEN2_MOE | {"decoder_sparse_step": 2, "mlp_only_layers": [1]}
 
@@ -318,6 +130,49 @@ def test_the_published_precision_is_described_and_changes_nothing(tmp_path: Path
 
     assert "published in fp8" in fp8.description
     assert parameters(fp8) == parameters(loaded(tmp_path, V3))
+
+
+NVFP4 = {"quantization": {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "beside", "says"),
+    [
+        ({}, NVFP4, "config.json, published in NVFP4, for a cache in FP8."),
+        (
+            {"quant_method": "modelopt", "quant_algo": "FP8"},
+            NVFP4,
+            ", published in NVFP4, for a cache in FP8.",
+        ),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, None, "json, published in NVFP4."),
+        (
+            {"quant_method": "fp8", "kv_cache_scheme": {"num_bits": 8, "type": "float"}},
+            None,
+            ", published in fp8, for a cache in 8-bit float.",
+        ),
+        ({}, {"quantization": {"quant_algo": None}}, "config.json."),
+    ],
+)
+def test_the_published_precision_is_in_either_of_two_files(
+    given: dict[str, Any], beside: dict[str, Any] | None, says: str, tmp_path: Path
+) -> None:
+    if beside is not None:
+        (tmp_path / "hf_quant_config.json").write_text(json.dumps(beside))
+
+    model = loaded(tmp_path, V3 | {"quantization_config": given})
+
+    assert model.description.endswith(says)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"quantization": [1]}', '{"quantization": '])
+def test_a_broken_file_of_the_precision_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "hf_quant_config.json").write_text(text)
+
+    with pytest.raises(ScenarioError) as refusal:
+        loaded(tmp_path, V3)
+
+    (line,) = str(refusal.value).splitlines()
+    assert "hf_quant_config.json" in line
 
 
 @pytest.mark.parametrize(
@@ -342,6 +197,11 @@ def test_the_published_precision_is_described_and_changes_nothing(tmp_path: Path
         (llama4(16, 1)["text_config"] | {"moe_layers": ["a"]}, "follow no pattern"),
         (llama4(16, 1)["text_config"] | {"moe_layers": [1, 1]}, "follow no pattern"),
         (MINIMAX | {"attn_type_list": [0, 1]}, "attn_type_list: linear attention"),
+        (V32 | {"q_lora_rank": None}, "attention.query_rank: is missing"),
+        (V32 | {"index_topk": 0}, "index_topk: 0 must be above 0"),
+        (QWEN3_NEXT | {"full_attention_interval": 49}, "linear.layers: 48 must be below"),
+        (QWEN3_NEXT | {"mamba_ssm_dtype": "bfloat16"}, "mamba_ssm_dtype: 'bfloat16' is not"),
+        (QWEN3_NEXT | {"linear_num_value_heads": 24}, "linear.value_heads: 24 is no multiple"),
     ],
 )
 def test_what_is_not_modelled_is_refused_in_one_line(

@@ -10,7 +10,7 @@ from sim.catalog.load import load_device, load_model, load_profile, load_topolog
 from sim.catalog.names import names
 from sim.network.graph import build
 from sim.network.routes import Network
-from sim.physics.memory import footprint
+from sim.physics.memory import footprint, state_bytes_per_sequence
 from sim.physics.parameters import parameters
 from sim.spec.scenario import Engine, Precision
 
@@ -163,12 +163,14 @@ def test_a_pair_of_a_mesh_has_one_link_only(name: str) -> None:
 def test_the_memory_of_a_model_is_known_on_every_device(name: str) -> None:
     model, engine = load_model(name), Engine(profile=load_profile("plain"), memory_share=0.9)
     weights_bytes = 2 * parameters(model)
+    states_bytes = engine.max_sequences * state_bytes_per_sequence(model, Precision())
 
     for device in (load_device(one) for one in names("devices")):
         given = footprint(model, Precision(), device, engine)
 
         # In bf16, on one device: two bytes a parameter, and what is left is for keys and values.
-        left_bytes = 0.9 * device.memory_bytes - weights_bytes - given.activation_bytes
+        taken_bytes = weights_bytes + given.activation_bytes + states_bytes
+        left_bytes = 0.9 * device.memory_bytes - taken_bytes
         assert given.kv_bytes == pytest.approx(left_bytes)
         assert given.activation_bytes > 0
         assert (given.kv_tokens > 0) == (left_bytes >= 64 * given.kv_bytes_per_token)

@@ -134,7 +134,7 @@ def test_what_is_no_setting_is_one_line(scenario: Path, setting: str) -> None:
         ("model.layers=0", "model.layers: 0 must be above 0"),
         ("model.experts.experts=7.5", "model.experts.experts: 7.5 is not a whole number"),
         ("topology.boxes=1000000000000", "topology.boxes: make 17000000000008 parts in all"),
-        ("topology.links.7.kind=x", "topology.links: {'7': {'kind': 'x'}} is not a list"),
+        ("topology.links.7.kind=x", "topology.links.7: no such entry, the base's list has 3"),
         ("topology.groups.gpu.device=h10", "topology.groups.gpu.device: 'h10' is none of the dev"),
         ("engine.profile.memory_efficiency=2", "engine.profile.memory_efficiency: 2 must be at mo"),
         ("workload=none.csv", "workload.trace: 'none.csv' is no file in"),
@@ -184,3 +184,49 @@ def test_a_pool_s_key_is_set_where_no_pools_are_listed(tmp_path: Path) -> None:
 
     assert dug(loaded, "deployment.pools.0.replicas") == 2
     assert len(loaded.deployment.pools) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("model.attention.kv_heads=3", "attention.heads: 32 is no multiple of kv_heads = 3"),
+        ("model.window={tokens: 9, layers: 99}", "window.layers: 99 is above the model's 32"),
+        ("topology.groups.nic.count=3", "links.1.pattern: 'index' between 8 gpu and 3 nic"),
+        ("engine.max_sequences=9999", "engine.max_step_tokens: 8192 is below max_sequences"),
+        ("workload.prompt_tokens.low=10", "workload.prompt-tokens.high: 9 is below low = 10"),
+    ],
+)
+def test_what_does_not_fit_is_blamed_on_the_setting(
+    scenario: Path, setting: str, says: str
+) -> None:
+    (line,) = refusal(scenario, "seed=2", setting)
+
+    assert line.startswith(f"--set {setting}: ")
+    assert says in line
+
+
+def test_what_a_setting_has_nothing_to_do_with_is_blamed_on_the_file(scenario: Path) -> None:
+    spoil = scenario.read_text().replace("low: 1", "low: 10")
+    scenario.write_text(spoil)
+
+    (line,) = refusal(scenario, "workload.requests=7", "seed=2")
+
+    assert line.startswith("s.yaml:12: workload.prompt-tokens.high: 9 is below low = 10")
+
+
+def test_a_number_past_the_end_of_a_bases_list_is_refused_with_its_length(scenario: Path) -> None:
+    (line,) = refusal(scenario, "topology.links.7.latency=1 us")
+
+    assert line == (
+        "--set topology.links.7.latency=1 us: topology.links.7: no such entry, the base's list "
+        "has 3; write a number from 0 to 2"
+    )
+
+
+def test_a_file_that_changes_an_entry_past_the_end_is_refused_at_its_line(scenario: Path) -> None:
+    written = scenario.read_text()
+    scenario.write_text(written.replace("  base: dgx-h100", '  base: dgx-h100\n  links: {"3": {}}'))
+
+    (line,) = refusal(scenario)
+
+    assert line.startswith("s.yaml:4: topology.links.3: no such entry, the base's list has 3")

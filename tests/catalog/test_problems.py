@@ -38,6 +38,13 @@ FAULTS = {
     "nan": ("10 /s", ".nan", "11: workload.arrivals.rate: nan is not a number and a unit; write"),
     "nan with unit": ("10 /s", "nan /s", "11: workload.arrivals.rate: 'nan /s' is not a number"),
     "infinity": ("10 /s", "1e999 /s", "11: workload.arrivals.rate: inf is not a finite number"),
+    "too near zero": ("10 /s", "1e-320 /s", "11: workload.arrivals.rate: 9.99989e-321 is out of r"),
+    "too far": ("{ttft: 1 s}", "{ttft: 1e300 s}", "14: slo.ttft: 1e+300 is out of reach; write a"),
+    "share too near zero": (
+        "max_sequences: 8",
+        "memory_share: 1e-300",
+        "7: engine.memory_share: 1e-300 is out of reach; write a number from 1e-15 to 1e+30",
+    ),
     "plain nan": ("0.5", ".nan", "8: experts.popularity.exponent: nan is not a finite number"),
     "plain infinity": ("0.5", ".inf", "8: experts.popularity.exponent: inf is not a finite number"),
     "plain negative": ("0.5", "-1", "8: experts.popularity.exponent: -1 must be at least 0; chan"),

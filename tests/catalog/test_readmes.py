@@ -10,7 +10,13 @@ import sim
 from sim.catalog.load import load_scenario, load_topology, load_workload
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
-from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec, RoutedExperts
+from sim.spec.model import (
+    GroupedAttention,
+    LatentAttention,
+    LinearAttention,
+    ModelSpec,
+    RoutedExperts,
+)
 from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
@@ -25,7 +31,7 @@ from sim.spec.scenario import (
     Slo,
 )
 from sim.spec.topology import Group, Join, TopologySpec
-from sim.spec.workload import Workload
+from sim.spec.workload import ClientGroup, Workload
 from sim.workload.requests import requests
 from tests.catalog.scenario_files import written
 from tests.catalog.test_shipped import LOADERS
@@ -40,6 +46,7 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (CATALOG, "", ModelSpec),
     (CATALOG, "", GroupedAttention),
     (CATALOG, "", LatentAttention),
+    (CATALOG, "", LinearAttention),
     (CATALOG, "", RoutedExperts),
     (CATALOG, "", EngineProfile),
     (CATALOG, "", Scenario),
@@ -56,6 +63,7 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (TOPOLOGIES, "", Group),
     (TOPOLOGIES, "", Join),
     (WORKLOADS, "", Workload),
+    (WORKLOADS, "", ClientGroup),
 ]
 
 
@@ -104,7 +112,7 @@ def test_every_form_of_arrivals_and_lengths_in_the_tables_is_taken() -> None:
         is_arrival = "rate" in form or "at-once" in form or "loop" in form
         key = "arrivals" if is_arrival else "prompt_tokens"
         load_scenario("chat-llama-70b", ["workload=chat", f"workload.{key}={form}"])
-    assert (len(given), len(datasets)) == (12, 2)
+    assert (len(given), len(datasets)) == (14, 2)
 
 
 def test_every_form_of_popularity_in_the_table_is_taken() -> None:

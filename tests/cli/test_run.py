@@ -127,3 +127,47 @@ def test_ctrl_c_says_where_the_rest_is(
 
     assert status == 130
     assert ".partial" in capsys.readouterr().err
+
+
+def _with_a_broken_line(folder: Path) -> str:
+    trace = "arrival_s,prompt_tokens,output_tokens\n0,5,5\n1,x,5\n2,5,5\n"
+    written(folder, trace, "t.csv")
+    workload = SMALL[SMALL.index("workload:") : SMALL.index("slo:")]
+    return written(folder, SMALL.replace(workload, "workload: t.csv\n"))
+
+
+def test_broken_lines_are_refused_or_skipped_and_told(tmp_path: Path) -> None:
+    path = _with_a_broken_line(tmp_path)
+
+    refused = moesim("run", path)
+    skipped = moesim("run", path, "--skip-bad", "--trace-format", "moesim", "--json")
+
+    assert refused.status == 2
+    assert "t.csv:3: prompt_tokens 'x'" in refused.err
+    assert skipped.err == f"moesim: warning: {tmp_path / 't.csv'}: broken lines skipped: 1\n"
+    summary = json.loads(skipped.out)
+    assert (summary["completed"], summary["sim_skipped_lines"]) == (2, 1)
+
+
+def test_a_comparison_skips_broken_lines_whatever_is_varied(tmp_path: Path) -> None:
+    path = _with_a_broken_line(tmp_path)
+    written(tmp_path, "arrival_s,prompt_tokens,output_tokens\n0,5,5\n", "u.csv")
+
+    outcome = moesim("compare", path, "--skip-bad", "--vary", "workload=t.csv,u.csv")
+
+    assert outcome.status == 0
+    assert outcome.err.count("broken lines skipped: 1") == 1
+
+
+def test_a_request_too_many_waits_for_an_answer(tmp_path: Path) -> None:
+    path = written(tmp_path, SMALL.replace("kind: fixed, rate: 10 /s", "kind: vllm"))
+    bound = "workload.arrivals={kind: vllm, request_rate: 1000 /s, max_concurrency: 1}"
+
+    free, bounded = (
+        json.loads(moesim("run", path, "--json", *more).out) for more in ((), ("--set", bound))
+    )
+
+    assert free["max_concurrent_requests"] == 5
+    assert (bounded["completed"], bounded["max_concurrency"]) == (5, 1)
+    # One after another: the run lasts as long as all answers together, but for the first's arrival.
+    assert bounded["duration"] == pytest.approx(5 * bounded["mean_e2el_ms"] / 1000, abs=0.005)

@@ -63,3 +63,53 @@ def test_a_format_can_be_forced() -> None:
 
     assert outcome.status == 2
     assert "the first line must name TIMESTAMP,ContextTokens,GeneratedTokens" in outcome.err
+
+
+def test_a_part_of_a_trace_is_shown_on_another_clock() -> None:
+    options = ("--window", "1 s,9 s", "--limit", "2", "--time-scale", "4", "--rate-scale", "2")
+
+    shown = json.loads(moesim("trace", "t.csv", *options, "--json").out)
+
+    # Of 1 s and 4 s in the trace.
+    assert (shown["requests"], shown["span_s"]) == (2, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("workload", "requests"), [("prefix-repetition", 400), ("uneven-clients", 1000)]
+)
+def test_a_workload_is_shown_by_its_name(workload: str, requests: int) -> None:
+    assert json.loads(moesim("trace", workload, "--json").out)["requests"] == requests
+
+
+def test_a_folder_of_servegen_is_shown_and_converted() -> None:
+    Path("chunks").mkdir()
+    Path("chunks/chunk-0-trace.csv").write_text("0,1,1,Gamma,1,1\n")
+    dataset = {"0": {"input_tokens": "{5: 1}", "output_tokens": "{2: 1}"}}
+    Path("chunks/chunk-0-dataset.json").write_text(json.dumps(dataset))
+
+    shown = moesim("trace", "chunks", "--rate", "10 /s", "--limit", "50", "--convert", "out.csv")
+
+    assert shown.status == 0
+    again = json.loads(moesim("trace", "out.csv", "--json").out)
+    assert again["requests"] == 50
+    # 49 gaps of a Poisson process.
+    assert again["requests_per_s"] == pytest.approx(10, rel=4 / 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--window", "5 s"), "window"),
+        (("--window", "5 s,1 s"), "write the earlier one first"),
+        (("--limit", "0"), "limit"),
+        (("--time-scale", "-1"), "time_scale"),
+        (("--rate", "5 /s"), "rate: is given without a 'servegen'; leave it out"),
+        (("--window", "50 s,60 s"), "nothing arrived from 50.0 s to 60.0 s"),
+    ],
+)
+def test_a_part_that_cannot_be_is_refused(words: tuple[str, ...], problem: str) -> None:
+    outcome = moesim("trace", "t.csv", *words)
+
+    assert outcome.status == 2
+    assert problem in outcome.err
+    assert "Traceback" not in outcome.err

@@ -13,7 +13,7 @@ from sim.experts.law import RoutingLaw, routing_law
 from sim.experts.placement import Placement, group_of
 from sim.experts.popularity import weights
 from sim.experts.routing import Choice
-from sim.spec.scenario import Popularity
+from sim.spec.popularity import Popularity
 from tests.experts.test_law import LIMITED, LOGNORMAL, TOP_8, UNIFORM, ZIPF, law_of
 from tests.experts.twin import FloatArray, Step, drawn, routed
 

@@ -7,7 +7,7 @@ from sim.experts.law import RoutingLaw, routing_law
 from sim.experts.placement import Placement, group_of
 from sim.experts.popularity import weights
 from sim.experts.routing import Choice
-from sim.spec.scenario import (
+from sim.spec.popularity import (
     LognormalPopularity,
     Popularity,
     UniformPopularity,

@@ -3,7 +3,7 @@ import pytest
 
 from sim.errors import ScenarioError
 from sim.experts.popularity import weights
-from sim.spec.scenario import (
+from sim.spec.popularity import (
     DirichletPopularity,
     LognormalPopularity,
     TablePopularity,

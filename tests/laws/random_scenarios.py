@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sim.spec.scenario import Engine, Experts, Pool, Scenario
 from sim.spec.workload import Workload
+from tests.laws.attention_models import HYBRID, SPARSE
 from tests.laws.scenarios import (
     CHUNKED,
     DENSE,
@@ -102,14 +103,15 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     """Anything small that can be deployed; half of them with a cache that is soon full."""
     machine = draw(MACHINES)
     devices = len(machine.devices)
-    model = draw(st.sampled_from([DENSE, WINDOWED, CHUNKED, MIXTURE, LATENT]))
+    model = draw(st.sampled_from([DENSE, WINDOWED, CHUNKED, HYBRID, MIXTURE, LATENT, SPARSE]))
     replicas = draw(dense_pools(devices) if model.experts is None else expert_pools(devices))
     asked = scenario(
         model,
         replicas,
         on=machine,
         router=draw(st.sampled_from(["round-robin", "least-loaded"])),
-        engine=draw(engines()),
+        # Chosen tokens are attended to absorbed only.
+        engine=draw(engines(["auto", "absorbed"] + ["expanded"] * (model is not SPARSE))),
         experts=draw(expert_choices(_protocols(replicas, devices // machine.boxes))),
         workload=draw(workloads()),
         seed=draw(st.integers(0, 1000)),
@@ -130,14 +132,14 @@ def _protocols(replicas: Pool, box_devices: int) -> list[str]:
 
 
 @st.composite
-def engines(draw: st.DrawFn) -> Engine:
+def engines(draw: st.DrawFn, ways: Sequence[str]) -> Engine:
     """Near or far from the peaks, with few or many places."""
     return engine(
         profile=draw(st.sampled_from([IDEAL, ROUGH])),
         max_sequences=draw(st.sampled_from([1, 3, 8])),
         max_step_tokens=draw(st.sampled_from([8, 33, 512])),
         all_reduce=draw(st.sampled_from(["auto", "ring"])),
-        mla=draw(st.sampled_from(["auto", "absorbed", "expanded"])),
+        mla=draw(st.sampled_from(ways)),
     )
 
 

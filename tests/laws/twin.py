@@ -54,6 +54,7 @@ class Served:
     produced: int = 0
     preemptions: int = 0
     first_token_s: float | None = None
+    token_at_s: list[float] = field(default_factory=list)
     finish_s: float | None = None
     status: str = "open"
     chunk: int = 0
@@ -172,6 +173,7 @@ class Twin:
 
     def _produce(self, sequence: Served) -> None:
         sequence.produced += 1
+        sequence.token_at_s.append(self.now_s)
         if sequence.first_token_s is None:
             sequence.first_token_s = self.now_s
         if sequence.produced == sequence.request.output_tokens:

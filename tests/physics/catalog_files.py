@@ -33,4 +33,12 @@ def profile(name: str) -> EngineProfile:
 def _entries(kind: str, name: str) -> dict[str, Any]:
     entries: dict[str, Any] = yaml.safe_load((_CATALOG / kind / f"{name}.yaml").read_text())
     base = entries.pop("base", None)
-    return entries if base is None else _entries(kind, base) | entries
+    if base is None:
+        return entries
+    below = _entries(kind, base)
+    parts = {
+        key: below[key] | own
+        for key, own in entries.items()
+        if isinstance(own, dict) and isinstance(below.get(key), dict)
+    }
+    return below | entries | parts

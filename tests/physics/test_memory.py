@@ -5,6 +5,7 @@ from sim.physics.memory import (
     decompressed_bytes,
     footprint,
     kv_bytes_per_token,
+    state_bytes_per_sequence,
     weights_bytes,
 )
 from sim.physics.parameters import parameters
@@ -38,6 +39,14 @@ BF16 = Precision()
         ("glm-4.5-air", 184 * 2**10),
         ("grok-1", 256 * 2**10),
         ("minimax-m2.5", 62 * 2 * 8 * 128 * 2),
+        ("opt-175b", 4.5 * 2**20),
+        # The indexer's key: 128 elements of 8 bits and a scale in fp32.
+        ("deepseek-v3.2", 70_272 + 61 * 132),
+        ("glm-5", 89_856 + 78 * 132),
+        # One layer in four keeps two keys and two values of 256.
+        ("qwen3-next-80b-a3b", 12 * 2 * 2 * 256 * 2),
+        ("qwen3.5-397b-a17b", 15 * 2 * 2 * 256 * 2),
+        ("qwen3.5-35b-a3b", 10 * 2 * 2 * 256 * 2),
     ],
 )
 def test_a_token_leaves_the_published_bytes_in_the_cache(name: str, printed: float) -> None:
@@ -52,11 +61,31 @@ def test_kv_heads_are_split_over_tp_until_one_is_left_and_latents_never() -> Non
     assert kv_bytes_per_token(r1, BF16, tp=8) == 70_272
 
 
+def test_the_key_of_an_indexer_is_held_whole_in_8_bits_whatever_the_cache() -> None:
+    v32 = model("deepseek-v3.2")
+
+    assert kv_bytes_per_token(v32, Precision(kv="fp8"), tp=8) == 61 * (576 + 132)
+
+
+def test_linear_layers_keep_as_much_of_any_sequence() -> None:
+    # 32 matrices of 128 x 128 in fp32, and three tokens of 16 x 2 keys and 32 values of 128.
+    of_layer = 32 * 128 * 128 * 4 + (2 * 16 * 128 + 32 * 128) * 3 * 2
+
+    qwen = model("qwen3-next-80b-a3b")
+
+    assert state_bytes_per_sequence(qwen, BF16) == 36 * of_layer
+    assert state_bytes_per_sequence(qwen, BF16, tp=4) == 36 * of_layer / 4
+    assert state_bytes_per_sequence(model("llama-3.1-8b"), BF16) == 0
+
+
 def test_an_8_bit_cache_takes_half() -> None:
     assert kv_bytes_per_token(model("deepseek-r1"), Precision(kv="fp8")) == 70_272 / 2
 
 
-@pytest.mark.parametrize("name", ["llama-3.1-8b", "deepseek-r1", "gpt-3-175b", "gpt-oss-20b"])
+@pytest.mark.parametrize(
+    "name",
+    ["llama-3.1-8b", "deepseek-r1", "gpt-3-175b", "gpt-oss-20b", "glm-5", "qwen3-next-80b-a3b"],
+)
 def test_weights_of_one_device_are_all_parameters(name: str) -> None:
     assert weights_bytes(model(name), BF16) == 2 * parameters(model(name))
 
@@ -168,6 +197,24 @@ def test_expanded_decode_of_long_contexts_is_limited_by_what_it_decompresses(
     needed_bytes = held_bytes + decompressed_bytes(r1, BF16, tokens)
 
     assert (needed_bytes < 192 * 2.0**30) is fits
+
+
+@pytest.mark.parametrize(
+    ("linear_layers", "widest"),
+    [
+        (36, 2 * 16 * 128 + 3 * 32 * 128),  # queries, keys, values, gate and output
+        (0, (3 * 16 + 2 * 2) * 256),  # queries, gate and context; keys and values
+    ],
+)
+def test_working_space_of_a_hybrid_is_that_of_its_widest_layer(
+    linear_layers: int, widest: int
+) -> None:
+    qwen = model("qwen3-next-80b-a3b").model_copy(update={"experts": None, "intermediate_size": 1})
+    spec = qwen if linear_layers else qwen.model_copy(update={"linear": None})
+
+    needed = activation_bytes(spec, BF16, 100, 1)
+
+    assert needed - 4 * 151_936 == 100 * 2 * (2 * 2048 + widest)
 
 
 def test_working_space_of_experts_is_that_of_the_copies_they_get() -> None:

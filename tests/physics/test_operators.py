@@ -26,6 +26,8 @@ MODELS = [
     "qwen3-30b-a3b",
     "gpt-oss-20b",
     "grok-1",
+    "deepseek-v3.2",
+    "qwen3-next-80b-a3b",
 ]
 WAYS: list[Mla] = ["auto", "absorbed", "expanded"]
 
@@ -43,7 +45,7 @@ sequences = st.lists(
 
 def _windowed(spec: ModelSpec) -> ModelSpec:
     """Twenty layers see 64 tokens only, where the attention can be windowed at all."""
-    if spec.attention.kind == "mla":
+    if spec.attention.kind == "mla" or spec.linear is not None:
         return spec
     return spec.model_copy(update={"window": WINDOW})
 

@@ -17,6 +17,9 @@ PUBLISHED = {
     "qwen3-32b": 32_762_123_264,
     "qwen3-30b-a3b": 30_532_122_624,
     "qwen3-235b-a22b": 235_093_634_560,
+    "qwen3-next-80b-a3b": 79_674_391_296,
+    "qwen3.5-397b-a17b": 396_346_350_336,
+    "qwen3.5-35b-a3b": 34_660_610_688,
     "gpt-oss-20b": 20_914_757_184,
     "gpt-oss-120b": 116_829_156_672,
 }
@@ -24,6 +27,8 @@ PUBLISHED = {
 PUBLISHED_WITHOUT_ROUTER_BIASES = {
     "deepseek-v3": (671_026_404_352, 58 * 256),
     "deepseek-r1": (671_026_404_352, 58 * 256),
+    "deepseek-v3.2": (671_877_929_216, 58 * 256),
+    "glm-5": (743_911_199_232, 75 * 256),
     "kimi-k2": (1_026_408_209_408, 60 * 384),
     "minimax-m2.5": (228_689_748_992, 62 * 256),
 }
@@ -65,6 +70,20 @@ def test_grok_has_the_parameters_of_its_code() -> None:
 def test_gpt_3_has_the_parameters_of_its_paper() -> None:
     # Table D.1 of arXiv 2005.14165 prints 174,600 million.
     assert parameters(model("gpt-3-175b")) == pytest.approx(174_600e6, rel=1e-4)
+
+
+def test_an_indexer_has_its_projections_and_one_norm() -> None:
+    more = parameters(model("deepseek-v3.2")) - parameters(model("deepseek-v3"))
+
+    # Queries from the compressed one, the key, its norm's scale and shift, the heads' weights.
+    assert more == 61 * (1536 * 64 * 128 + 7168 * 128 + 2 * 128 + 7168 * 64)
+
+
+def test_opt_differs_from_gpt_3_in_its_tokens_and_positions() -> None:
+    # Table 1 of arXiv 2205.01068 gives both the same layers, heads and width.
+    more = parameters(model("opt-175b")) - parameters(model("gpt-3-175b"))
+
+    assert more == (50_272 - 50_257 + 2050 - 2048) * 12_288
 
 
 def test_sixty_layers_lack_one_layer_of_experts() -> None:

@@ -39,6 +39,12 @@ def test_what_is_shown_loads_again(kind: Kind, name: str) -> None:
     assert close(again.model_dump(), LOADERS[kind](name).model_dump())
 
 
+def test_a_model_with_linear_layers_shows_what_they_keep() -> None:
+    # 36 layers of 32 x 128 x 128 elements of 4 bytes and 3 x 8192 of 2.
+    assert "# states of a sequence: 77.27 MB" in entry("qwen3-next-80b-a3b")
+    assert "states" not in entry("qwen3-32b")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_that_comes_along_has_a_description(kind: Kind) -> None:
     for one in entries(kind):

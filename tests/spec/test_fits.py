@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sim.spec.arrivals import VllmArrivals
 from sim.spec.base import MisfitError, Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.lengths import EmpiricalLength, UniformLength
 from sim.spec.model import GroupedAttention, ModelSpec, RoutedExperts
-from sim.spec.scenario import Deployment, Engine, Pool, TablePopularity
+from sim.spec.popularity import TablePopularity
+from sim.spec.scenario import Deployment, Engine, Pool
 from sim.spec.topology import TopologySpec
-from sim.spec.workload import EmpiricalLength, UniformLength, Workload
+from sim.spec.workload import Workload
 
+CLIENT = {"rate_per_s": 1.0, "prompt_tokens": 5, "output_tokens": 5}
+RAMP = {"ramp_up_strategy": "linear", "ramp_up_start_rps": 1, "ramp_up_end_rps": 2}
 GQA = {"kind": "gqa", "heads": 8, "kv_heads": 2, "head_size": 64}
 MLA = {
     "kind": "mla",
@@ -20,6 +25,14 @@ MLA = {
     "nope_size": 64,
     "rope_size": 32,
     "value_size": 64,
+}
+LINEAR = {
+    "layers": 4,
+    "key_heads": 2,
+    "value_heads": 4,
+    "key_size": 16,
+    "value_size": 16,
+    "convolution_tokens": 4,
 }
 EXPERTS = {"experts": 8, "experts_per_token": 2, "intermediate_size": 64}
 MODEL = {
@@ -98,6 +111,26 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (ModelSpec, {**DENSE, "window": {"tokens": 9, "layers": 5}}, "window.layers: 5 is above"),
     (
         ModelSpec,
+        {**DENSE, "linear": LINEAR},
+        "linear.layers: 4 must be below the model's 4, so that some layers attend; write fewer",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "linear": {**LINEAR, "layers": 2}, "window": {"tokens": 9, "layers": 3}},
+        "window.layers: 3 is above the model's 2 layers that attend",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "linear": {**LINEAR, "key_heads": 3}},
+        "value_heads: 4 is no multiple of key_heads = 3",
+    ),
+    (
+        ModelSpec,
+        {**DENSE, "attention": {**MLA, "sparse": {"tokens": 9, "heads": 1, "head_size": 8}}},
+        "query_rank: is missing",
+    ),
+    (
+        ModelSpec,
         {**DENSE, "attention": MLA, "window": {"tokens": 9, "layers": 1}},
         "window: is not modelled for latent attention",
     ),
@@ -152,6 +185,28 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         },
         "links: are 1999000 in all",
     ),
+    (Workload, {"servegen": "s", "trace": "t"}, "servegen: is given beside a 'trace', which says"),
+    (Workload, {"servegen": "s", "requests": 5}, "requests: is given beside a 'servegen', which"),
+    (Workload, {"servegen": "s", "time_scale": 2.0}, "time_scale: is given without a 'trace'"),
+    (
+        Workload,
+        {"servegen": "s", "rate_per_s": 1.0, "rate_scale": 2.0},
+        "rate_scale: is given beside a rate, which says it; keep one",
+    ),
+    (Workload, {"trace": "t", "rate_per_s": 1.0}, "rate_per_s: is given without a 'servegen'"),
+    (Workload, {"clients": [CLIENT]}, "requests: is missing; give requests"),
+    (
+        Workload,
+        {"clients": [CLIENT], "requests": 1, "prompt_tokens": 5},
+        "prompt_tokens: is given beside a 'clients', which says it; leave it out",
+    ),
+    (VllmArrivals, {"kind": "vllm", "ramp_up_strategy": "linear"}, "ramp_up_start_rps: belongs to"),
+    (VllmArrivals, {"kind": "vllm", "ramp_up_end_rps": 5}, "ramp_up_end_rps: belongs to"),
+    (
+        VllmArrivals,
+        {"kind": "vllm", "request_rate_per_s": 1.0, **RAMP},
+        "request_rate: is given beside a ramp_up_strategy, which says it; leave it out",
+    ),
     (TopologySpec, {**TOPOLOGY, "groups": {"gpu": {**GPU, "per": "cluster"}}}, "per: 'cluster'"),
     (TopologySpec, {**TOPOLOGY, "groups": {"gpu": {"kind": "device"}}}, "'device' without a"),
     (
@@ -173,7 +228,7 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
     (
         TopologySpec,
         {**TOPOLOGY, "links": [{**LINK, "pattern": "index"}]},
-        "links.0.pattern: 'index' between 4 and 2 members",
+        "links.0.pattern: 'index' between 4 gpu and 2 switch",
     ),
     (
         TopologySpec,

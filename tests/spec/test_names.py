@@ -22,6 +22,7 @@ WITHOUT_UNIT = {
     "range_ratio": "of a length to its middle, as vLLM calls it",
     "rate_scale": "how many times as fast",
     "sigma": "a standard deviation of logarithms",
+    "time_scale": "how many times as long",
     "weights": "only their ratios count",
     "window": "two instants that carry their unit in the file",
 }

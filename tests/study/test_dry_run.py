@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from sim.catalog.load import load_scenario
+from sim.errors import ScenarioError
 from sim.simulation import check
 from sim.study.dry_run import DryRun, dry_run
 from sim.study.dry_run_rows import dry_run_rows
@@ -29,12 +30,15 @@ LATENT = DENSE | {
     "deployment": {"pools": [{"attention": {"tp": 8}}], "precision": {"weights": "fp8"}},
 }
 
+SPARSE = LATENT | {"model": "deepseek-v3.2"}
+HYBRID = EXPERTS | {"model": "qwen3-next-80b-a3b"}
+
 
 def found(scenario: dict[str, Any], *settings: str) -> DryRun:
     return dry_run(check(load_scenario(scenario, settings)))
 
 
-@pytest.mark.parametrize("scenario", [DENSE, EXPERTS, LATENT])
+@pytest.mark.parametrize("scenario", [DENSE, EXPERTS, LATENT, SPARSE, HYBRID])
 def test_operators_transfers_and_overhead_add_up_to_the_step(scenario: dict[str, Any]) -> None:
     steps = found(scenario, "engine.profile.step_overhead_s='1 ms'").steps["main"]
 
@@ -68,6 +72,49 @@ def test_a_prompt_that_does_not_fit_a_step_is_cut() -> None:
     _, prefill = found(DENSE, "engine.max_step_tokens=512").steps["main"]
 
     assert prefill.title.startswith("prefill: one prompt a rank, 512 tokens")
+
+
+def test_a_dry_run_reads_the_chosen_tokens() -> None:
+    steps = found(SPARSE, "workload.prompt_tokens=5000").steps["main"]
+
+    cores = [
+        price.work_flop
+        for step in steps
+        for price in step.prices
+        if price.operator.endswith("core")
+    ]
+    # 32 sequences that attend to 2048 tokens, and a prompt of 5000; 16 heads on a device.
+    pairs = (32 * 2048, 2048 * 2049 / 2 + (5000 - 2048) * 2048)
+    assert cores == [61 * 2 * 16 * (576 + 512) * count for count in pairs]
+
+
+def test_states_of_linear_layers_are_part_of_the_memory() -> None:
+    (row,) = dry_run_rows(found(HYBRID))["Memory of each device"]
+
+    # 32 sequences; 36 layers, of which a device has 16 of 32 matrices and half the convolution.
+    of_layer = 16 * 128 * 128 * 4 + 8192 / 2 * 3 * 2
+    assert row["states_bytes"] == 32 * 36 * of_layer
+    parts = ("weights_bytes", "activations_bytes", "states_bytes", "kv_cache_bytes")
+    assert sum(row[part] for part in parts) == pytest.approx(0.9 * 141e9)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "setting", "says"),
+    [
+        (SPARSE, "engine.mla=expanded", "engine.mla: 'expanded' is not modelled for deepseek-v3.2"),
+        (
+            HYBRID,
+            "model.linear.key_heads=1",
+            "attention.tp: 2 does not divide the 1 key heads of the linear layers",
+        ),
+        (HYBRID, "engine.max_sequences=4000", "of states of linear layers and at least one block"),
+    ],
+)
+def test_what_chosen_tokens_and_linear_layers_exclude_is_refused(
+    scenario: dict[str, Any], setting: str, says: str
+) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        found(scenario, setting)
 
 
 def test_memory_adds_up_and_replicas_have_their_devices() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from sim.catalog.load import load_device, load_model, load_profile
 from sim.errors import ScenarioError
+from sim.physics.operators import Mla
 from sim.spec.scenario import Precision
 from sim.study.operator_prices import OperatorPrice
 from sim.study.roofline import Step, ridges, roofline
@@ -68,6 +69,37 @@ def test_tensor_parallelism_leaves_each_device_its_share() -> None:
 
 def test_the_ridge_is_peak_over_bandwidth() -> None:
     assert ridges(H100)["bf16_flop_per_byte"] == pytest.approx(989.5 / 3.35)
+
+
+def test_a_core_of_chosen_tokens_reads_no_more_than_these() -> None:
+    core = prices("glm-5", Step(2, 5000))["attention", "decode core"]
+
+    # 78 layers; 2048 latent vectors of 576, queries and contexts of 64 heads; 2 bytes each.
+    assert core.moved_bytes == 78 * 2 * (2048 * 576 + 64 * (576 + 512)) * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "tp", "mla", "says"),
+    [
+        ("deepseek-v3.2", 1, "expanded", "mla: 'expanded' is not modelled for deepseek-v3.2"),
+        ("qwen3.5-397b-a17b", 32, "auto", "32 does not divide the 16 key heads of the linear"),
+    ],
+)
+def test_what_chosen_tokens_and_linear_layers_exclude_is_refused(
+    name: str, tp: int, mla: Mla, says: str
+) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        roofline(load_model(name), H100, IDEAL, Step(1, 9), Precision(), tp=tp, mla=mla)
+
+
+@pytest.mark.parametrize("name", ["deepseek-v3.2", "glm-5", "qwen3-next-80b-a3b", "opt-175b"])
+@pytest.mark.parametrize("is_prefill", [True, False])
+def test_every_kind_of_attention_has_rows_that_take_time(name: str, is_prefill: bool) -> None:
+    rows = prices(name, Step(2, 5000, is_prefill))
+
+    assert all(row.time_s > 0 for row in rows.values())
+    part = "prefill" if is_prefill else "decode"
+    assert ("attention", f"{part} core") in rows
 
 
 def test_a_type_that_the_device_cannot_compute_in_is_refused() -> None:

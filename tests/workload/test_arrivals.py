@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from sim.rng import stream
-from sim.spec.workload import (
+from sim.spec.arrivals import (
     Arrivals,
     ArrivalsAtOnce,
     ClosedLoop,
     FixedArrivals,
     GammaArrivals,
     PoissonArrivals,
+    VllmArrivals,
 )
 from sim.workload.arrivals import arrivals_s
 
@@ -95,3 +96,46 @@ def test_a_longer_run_begins_with_the_arrivals_of_a_shorter_one(
     assert long is not None
     assert long[:10] == short
     assert long == sorted(long)
+
+
+def vllm_s(**keys: object) -> np.ndarray:
+    arrivals = VllmArrivals.model_validate({"kind": "vllm"} | keys)
+    instants_s = arrivals_s(arrivals, REQUESTS, stream(1, "test"))
+    assert instants_s is not None
+    return np.array(instants_s)
+
+
+@pytest.mark.parametrize("burstiness", [0.25, 1.0])
+def test_arrivals_of_vllm_end_at_exactly_requests_over_rate(burstiness: float) -> None:
+    instants_s = vllm_s(request_rate_per_s=RATE_PER_S, burstiness=burstiness)
+
+    assert instants_s[-1] == pytest.approx(REQUESTS / RATE_PER_S, rel=1e-12)
+    gaps = np.diff(instants_s, prepend=0.0) * RATE_PER_S
+    standard_error = np.sqrt((2 + 6 / burstiness) / REQUESTS) / burstiness
+    assert gaps.var() == pytest.approx(1 / burstiness, abs=4 * standard_error)
+
+
+def test_arrivals_of_vllm_without_a_rate_are_all_at_0() -> None:
+    assert not vllm_s().any()
+
+
+# From 1 to 100 a second over n requests, the gaps 1 / rate add up to an integral: linear,
+# n ln(rate) / 99 when the rate is reached; exponential, n (1 - 1 / rate) / ln 100. Half of the
+# requests have come at 50.5 and at 10 a second.
+@pytest.mark.parametrize(
+    ("strategy", "half_s", "whole_s", "variance"),
+    [
+        ("linear", np.log(50.5) / 99, np.log(100) / 99, 0.99 / 99),
+        ("exponential", 0.9 / np.log(100), 0.99 / np.log(100), 0.5 / np.log(100)),
+    ],
+)
+def test_a_ramp_of_vllm_goes_from_one_rate_to_the_other(
+    strategy: str, half_s: float, whole_s: float, variance: float
+) -> None:
+    ends = {"ramp_up_start_rps": 1, "ramp_up_end_rps": 100}
+
+    instants_s = vllm_s(ramp_up_strategy=strategy, **ends)
+
+    error_s = 4 * np.sqrt(REQUESTS * variance) + 1
+    assert instants_s[REQUESTS // 2] == pytest.approx(REQUESTS * half_s, abs=error_s)
+    assert instants_s[-1] == pytest.approx(REQUESTS * whole_s, abs=error_s)

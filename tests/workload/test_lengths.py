@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim.rng import stream
-from sim.spec.workload import (
+from sim.spec.lengths import (
     EmpiricalLength,
     FixedLength,
     Length,

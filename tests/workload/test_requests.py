@@ -5,7 +5,7 @@ import pytest
 
 from sim.errors import ScenarioError
 from sim.spec.workload import Workload
-from sim.workload.requests import Request, requests
+from sim.workload.requests import PLAIN, About, Request, requests
 
 POISSON = {"kind": "poisson", "rate_per_s": 10.0}
 UNIFORM = {"kind": "uniform", "low": 10, "high": 1000}
@@ -154,13 +154,16 @@ def test_a_rate_scale_brings_sessions_sooner_and_leaves_their_think_times(
 ) -> None:
     found = requests(Workload(trace=conversation, rate_scale=2.0), seed=1)
 
-    assert found[1] == Request(1, 0.5, 20, 1, after=0, think_s=0.5)
+    assert found[1] == Request(1, 0.5, 20, 1, after=0, think_s=0.5, about=About("s"))
 
 
 def test_a_turn_whose_parent_is_before_the_window_waits_for_nobody(conversation: str) -> None:
     found = requests(Workload(trace=conversation, window=(1.0, 9.0)), seed=1)
 
-    assert found == [Request(0, 0.0, 20, 1), Request(1, 1.0, 30, 1, after=0, think_s=0.5)]
+    assert found == [
+        Request(0, 0.0, 20, 1, about=About("s")),
+        Request(1, 1.0, 30, 1, after=0, think_s=0.5, about=About("s")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,3 +175,22 @@ def test_arrivals_of_its_own_take_the_sessions_of_a_trace_apart(
     workload = Workload.model_validate({"trace": conversation, "arrivals": arrivals})
 
     assert {one.after for one in requests(workload, seed=1)} == {None}
+
+
+def test_a_time_scale_stretches_think_times_too(conversation: str) -> None:
+    found = requests(Workload(trace=conversation, time_scale=3.0), seed=1)
+
+    assert [(one.arrival_s, one.think_s) for one in found] == [(0.0, None), (3.0, 1.5), (6.0, 1.5)]
+
+
+def test_a_request_carries_what_its_file_tells(tmp_path: Path) -> None:
+    path = tmp_path / "told.csv"
+    path.write_text(
+        "arrival_s,prompt_tokens,output_tokens,session,turn,hash_ids,block_tokens,slo_class,model\n"
+        "0,20,1,s,2,7 8,16,gold,m\n1,20,1,,,,,,\n"
+    )
+
+    told, plain = requests(Workload(trace=str(path)), seed=1)
+
+    assert told.about == About("s", 2, (7, 8), 16, "gold", "m")
+    assert plain.about is PLAIN

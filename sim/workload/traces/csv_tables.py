@@ -14,7 +14,10 @@ from sim.workload.traces.table import Bad, Failed, Read, Record
 AZURE = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 BURSTGPT = ("Timestamp", "Request tokens", "Response tokens")
 OWN = ("arrival_s", "prompt_tokens", "output_tokens")
-OWN_OF_SESSIONS = ("session", "turn", "parent", "think_s", "hash_ids", "block_tokens")
+OWN_OF_SESSIONS = (
+    *("session", "turn", "parent", "think_s", "hash_ids", "block_tokens"),
+    *("slo_class", "model"),
+)
 """Columns that may be left out or empty."""
 
 
@@ -57,7 +60,7 @@ def _rows(
 def _check_header(header: list[str], needed: Sequence[str]) -> None:
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise ValueError(f"column {twice[0]!r} is there twice; remove one")
+        raise ValueError(f"column {twice[0]!r:.60} is there twice; remove one")
     if not set(needed) <= set(header):
         raise ValueError(
             f"columns {','.join(header)!r:.200}; the first line must name {','.join(needed)}"
@@ -104,6 +107,7 @@ def _burstgpt(number: int, fields: dict[str, str]) -> Read:
         count(fields["Response tokens"], "Response tokens"),
         session=name_or_none(fields.get("Session ID")),
         answered_at=at_s + seconds(took, "Elapsed time") if took else None,
+        model=name_or_none(fields.get("Model")),
     )
 
 
@@ -127,6 +131,8 @@ def _own(number: int, fields: dict[str, str]) -> Record:
         think=seconds(given["think_s"], "think_s") if "think_s" in given else None,
         hash_ids=tuple(_whole(one, "hash_ids") for one in given.get("hash_ids", "").split()),
         block_tokens=count(block_tokens, "block_tokens") if block_tokens else None,
+        slo_class=given.get("slo_class"),
+        model=given.get("model"),
     )
 
 

@@ -22,7 +22,7 @@ def count(text: str, name: str) -> int:
     """A number of tokens from a column."""
     if text.isdigit() and text.isascii() and len(text) <= _MOST_DIGITS and (tokens := int(text)):
         return tokens
-    raise _no_count(repr(text), name)
+    raise _no_count(_short(text), name)
 
 
 def seconds(text: str, name: str) -> float:
@@ -33,14 +33,14 @@ def seconds(text: str, name: str) -> float:
         at_s = math.nan
     if math.isfinite(at_s) and 0 <= at_s <= _LATEST_TICKS:
         return at_s
-    raise ValueError(f"{name} {text!r}; write seconds, 0 or more, for example 1.25")
+    raise ValueError(f"{name} {_short(text)}; write seconds, 0 or more, for example 1.25")
 
 
 def clock_ns(text: str, name: str) -> int:
     """Nanoseconds since year 1; an instant without a zone is taken for UTC."""
     match = _INSTANT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{name} {text!r}; write for example '2023-11-16 18:15:46.6805900'")
+        raise ValueError(f"{name} {_short(text)}; write for example '2023-11-16 18:15:46.6805900'")
     day, hours, minutes, whole_s, fraction, _, sign, zone_hours, zone_minutes = match.groups()
     at_s = _day_s(day, name) + int(hours) * 3600 + int(minutes) * 60 + int(whole_s)
     if sign is not None:

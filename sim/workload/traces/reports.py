@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sim.workload.traces.fields import found, json_count, json_instant, parsed
+from sim.workload.traces.fields import found, json_count, json_instant, name_or_none, parsed
 from sim.workload.traces.table import Bad, Failed, Read, Record
 
 _VLLM_LISTS = ("start_times", "input_lens", "output_lens")
@@ -16,7 +16,7 @@ def read_vllm(text: str) -> Iterator[Read]:
         raise ValueError(
             f"{', '.join(_VLLM_LISTS)} are not lists of one length; save it with --save-detailed"
         )
-    errors = found(parsed(text), "errors") or []
+    errors = _listed(found(parsed(text), "errors"), "errors")
     for number, (at, prompt, output) in enumerate(zip(*lists, strict=True)):
         where = f"start_times[{number}]"
         if output == 0 or (number < len(errors) and errors[number]):
@@ -36,9 +36,9 @@ def read_guidellm(text: str) -> Iterator[Read]:
     for number, benchmark in enumerate(benchmarks):
         where = f"benchmarks[{number}].requests"
         for kind in ("errored", "incomplete"):
-            for place, _ in enumerate(found(benchmark, "requests", kind) or []):
+            for place, _ in enumerate(_requests(benchmark, where, kind)):
                 yield Failed(f"{where}.{kind}[{place}]")
-        for place, one in enumerate(found(benchmark, "requests", "successful") or []):
+        for place, one in enumerate(_requests(benchmark, where, "successful")):
             yield _guidellm(f"{where}.successful[{place}]", one)
 
 
@@ -55,17 +55,41 @@ def read_inference_perf(text: str) -> Iterator[Read]:
         prompt = found(about, "request_metrics", "text", "input_tokens")
         output = found(about, "response_metrics", "output_tokens")
         try:
-            yield _record(f"[{number}]", found(one, "start_time"), prompt, output)
+            record = _record(f"[{number}]", found(one, "start_time"), prompt, output)
+            yield _in_session(record, found(one, "session_id"), found(one, "end_time"))
         except ValueError as problem:
             yield Bad(f"[{number}]", str(problem))
 
 
+def _requests(benchmark: Any, where: str, kind: str) -> list[Any]:
+    return _listed(found(benchmark, "requests", kind), f"{where}.{kind}")
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    """A list; an empty one where there is none."""
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{name} is {value!r:.60}; write a list")
+    return value or []
+
+
 def _guidellm(where: str, one: Any) -> Read:
     at, prompt = found(one, "request_start_time"), found(one, "prompt_tokens")
+    turn = found(one, "info", "turn_index")
     try:
-        return _record(where, at, prompt, found(one, "output_tokens"))
+        record = _record(where, at, prompt, found(one, "output_tokens"))
+        session = found(one, "info", "conversation_id")
+        in_session = _in_session(record, session, found(one, "request_end_time"))
+        return in_session._replace(turn=turn if type(turn) is int else None)
     except ValueError as problem:
         return Bad(where, str(problem))
+
+
+def _in_session(record: Record, session: Any, answered_at: Any) -> Record:
+    """Turns of one session follow one another; not all versions of these files tell them."""
+    if session is None:
+        return record
+    at = None if answered_at is None else json_instant(answered_at, "its end")
+    return record._replace(session=name_or_none(session), answered_at=at)
 
 
 def _record(where: str, at: Any, prompt: Any, output: Any) -> Record:

@@ -89,6 +89,7 @@ def _call(where: str, span: Any, attributes: dict[str, Any]) -> Read:
         json_count(_number(attributes.get(output)), output),
         session=name_or_none(attributes.get("gen_ai.conversation.id")),
         answered_at=_instant_ns(span, "endTimeUnixNano", "end_time"),
+        model=name_or_none(attributes.get("gen_ai.request.model")),
     )
 
 

@@ -23,6 +23,10 @@ class TraceRow(NamedTuple):
     block_tokens: int | None = None
     source_row: int | str = 0
     """The line of the file (from 1), or the place in its document."""
+    slo_class: str | None = None
+    """What its user was promised, by the name that the file has for it."""
+    model: str | None = None
+    """Which one was asked."""
 
 
 class Trace(NamedTuple):
@@ -55,6 +59,8 @@ class Record(NamedTuple):
     """When its answer was complete."""
     hash_ids: tuple[int, ...] = ()
     block_tokens: int | None = None
+    slo_class: str | None = None
+    model: str | None = None
 
 
 class Bad(NamedTuple):
@@ -122,6 +128,8 @@ def linked(records: Sequence[tuple[float, Record]], ticks_per_s: float) -> list[
                 one.hash_ids,
                 one.block_tokens,
                 one.source_row,
+                one.slo_class,
+                one.model,
             )
         )
     return rows

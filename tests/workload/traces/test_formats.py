@@ -219,6 +219,43 @@ def test_spans_that_are_no_calls_are_passed_over(tmp_path: Path) -> None:
     assert waits(trace) == [(None, None), (0, 0.5)]
 
 
+def test_older_files_of_burstgpt_tell_no_session(tmp_path: Path) -> None:
+    text = (
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+        "5,ChatGPT,10,3,13,Conversation log\n6.5,GPT-4,10,3,13,API log\n"
+    )
+
+    trace = trace_of(tmp_path, text)
+
+    assert core(trace) == [(0.0, 10, 3), (1.5, 10, 3)]
+    assert [(row.session, row.model) for row in trace.rows] == [(None, "ChatGPT"), (None, "GPT-4")]
+
+
+def test_a_session_of_inference_perf_thinks_between_its_turns(tmp_path: Path) -> None:
+    turns = [inference_perf(at_s) | {"session_id": "a"} for at_s in (3.0, 4.5)]
+
+    assert waits(trace_of(tmp_path, json.dumps(turns))) == [(None, None), (0, 0.5)]
+
+
+def test_a_conversation_of_guidellm_thinks_between_its_turns(tmp_path: Path) -> None:
+    turns = [
+        guidellm(at_s)
+        | {"request_end_time": at_s + 1, "info": {"conversation_id": "a", "turn_index": turn}}
+        for turn, at_s in enumerate((8.0, 9.5))
+    ]
+
+    trace = trace_of(tmp_path, json.dumps({"benchmarks": [{"requests": {"successful": turns}}]}))
+
+    assert waits(trace) == [(None, None), (0, 0.5)]
+    assert [row.turn for row in trace.rows] == [0, 1]
+
+
+def test_a_span_tells_its_model(tmp_path: Path) -> None:
+    call = span(0, 1, **{"request.model": "m"})
+
+    assert trace_of(tmp_path, json.dumps(otlp(call))).rows[0].model == "m"
+
+
 def test_own_columns_tell_sessions_and_blocks(tmp_path: Path) -> None:
     text = (
         "arrival_s,prompt_tokens,output_tokens,session,turn,parent,think_s,hash_ids,block_tokens\n"

@@ -7,13 +7,13 @@ import pytest
 from sim.errors import ScenarioError
 from sim.spec.workload import TraceFormat
 from sim.workload.traces.read import read_trace
-from sim.workload.traces.table import Trace
+from sim.workload.traces.table import Trace, TraceRow
 from sim.workload.traces.write import own_csv, write_own
 from tests.workload.traces.test_formats import BURSTGPT, SAMPLES, trace_of
 
 
-def without_source(trace: Trace) -> list[tuple[object, ...]]:
-    return [row[:-1] for row in trace.rows]
+def without_source(trace: Trace) -> list[TraceRow]:
+    return [row._replace(source_row=0) for row in trace.rows]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -35,9 +35,9 @@ def test_columns_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     rows = list(csv.reader(io.StringIO(own_csv(trace))))
 
     assert rows == [
-        ["arrival_s", "prompt_tokens", "output_tokens", "session", "parent", "think_s"],
-        ["0.0", "10", "3", "s1", "", ""],
-        ["1.5", "10", "3", "s1", "0", "0.0"],
+        ["arrival_s", "prompt_tokens", "output_tokens", "session", "parent", "think_s", "model"],
+        ["0.0", "10", "3", "s1", "", "", "GPT-4"],
+        ["1.5", "10", "3", "s1", "0", "0.0", "GPT-4"],
     ]
 
 

@@ -1,0 +1,68 @@
+"""Which experts tokens choose: the weight of each in the choice."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from sim.spec.base import MisfitError, Spec
+
+
+class UniformPopularity(Spec):
+    """Every expert equally likely."""
+
+    kind: Literal["uniform"]
+
+
+class ZipfPopularity(Spec):
+    """Expert e (from 1) has weight e ** -exponent, in every layer."""
+
+    kind: Literal["zipf"]
+    exponent: Annotated[float, Field(ge=0, le=10)]
+
+
+class LognormalPopularity(Spec):
+    """Weights drawn anew for each layer, exp(sigma * normal)."""
+
+    kind: Literal["lognormal"]
+    sigma: Annotated[float, Field(ge=0, le=10)]
+
+
+class DirichletPopularity(Spec):
+    """Weights drawn anew for each layer from a symmetric Dirichlet distribution."""
+
+    kind: Literal["dirichlet"]
+    concentration: Annotated[float, Field(ge=0.01)]
+
+
+class TablePopularity(Spec):
+    """Weights as given: one row for all layers, or a row for each layer of experts."""
+
+    kind: Literal["table"]
+    weights: Annotated[
+        tuple[
+            Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False, min_length=1)],
+            ...,
+        ],
+        Field(strict=False, min_length=1),
+    ]
+
+    @model_validator(mode="after")
+    def _rows_are_equally_long(self) -> "TablePopularity":
+        first = len(self.weights[0])
+        for number, row in enumerate(self.weights):
+            if len(row) != first:
+                raise MisfitError(
+                    ("weights", number),
+                    f"has {len(row)} weights where row 0 has {first}; give one for each expert",
+                )
+        return self
+
+
+Popularity = Annotated[
+    UniformPopularity
+    | ZipfPopularity
+    | LognormalPopularity
+    | DirichletPopularity
+    | TablePopularity,
+    Field(discriminator="kind"),
+]
