@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sim.errors import SimulationError
 from sim.record.frames import requests_frame, steps_frame
-from sim.record.row_table import RowTable
 from sim.record.recorder import Recorder, StepRow
+from sim.record.row_table import RowTable
 from sim.record.token_times import token_times_s, tokens_of_requests_s
 from sim.simulation import Run, simulate
 from sim.spec.scenario import Scenario
