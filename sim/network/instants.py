@@ -27,8 +27,9 @@ class Instant(Event):
     """An event that happens at a given instant, in its place among those of that instant."""
 
     def __init__(self, env: Environment, at_s: float, priority: EventPriority) -> None:
-        super().__init__(env)
         assert at_s >= env.now
+        self.env = env
+        self.callbacks = []
         self._ok = True
         self._value = None
         delay_s = delay_until(env.now, at_s)

@@ -23,6 +23,11 @@ class Part(NamedTuple):
     pairs: Callable[[StepSums], Real]
     kv_tokens: Callable[[StepSums], Real]
 
+    @property
+    def prefills(self) -> bool:
+        """Whether it is of prompts."""
+        return self.name == "prefill"
+
     @classmethod
     def of(
         cls, name: Literal["decode", "prefill"], queries: str, pairs: str, kv_tokens: str
@@ -53,7 +58,7 @@ def core_operator(
         return attention(core, queries, pairs, kv_tokens, precision.kv, precision.activations)
 
     name = "windowed core" if phase == "windowed attention" else "core"
-    return SumsOperator(f"{part.name} {name}", phase, layers, kernel, work)
+    return SumsOperator(f"{part.name} {name}", phase, layers, kernel, work, part.prefills)
 
 
 def gemm(model: ModelSpec, name: str, work: Work) -> Operator:

@@ -83,7 +83,7 @@ def _absorbed(
             rows = part.queries(sums)
             return product(rows, n, k, precision.weights, precision.activations, batches=heads)
 
-        return SumsOperator(f"{part.name} {name}", "attention", layers, "gemm", work)
+        return SumsOperator(f"{part.name} {name}", "attention", layers, "gemm", work, part.prefills)
 
     return [
         per_head("absorption", shape.kv_rank, shape.nope_size),
@@ -105,6 +105,6 @@ def _expanded(
 
     name = f"{part.name} decompression"
     return [
-        SumsOperator(name, "attention", layers, "gemm", decompression),
+        SumsOperator(name, "attention", layers, "gemm", decompression, part.prefills),
         core_operator(part, "attention", core, layers, precision, "mla_prefill"),
     ]

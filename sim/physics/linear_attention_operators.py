@@ -54,7 +54,9 @@ def linear_cores(shape: LinearAttention, precision: Precision, tp: int) -> list[
     return [
         SumsOperator("convolution", "linear attention", shape.layers, "elementwise", convolution),
         SumsOperator("decode state", "linear attention", shape.layers, "gdn_decode", decoding),
-        SumsOperator("prefill state", "linear attention", shape.layers, "gdn_prefill", prefilling),
+        SumsOperator(
+            "prefill state", "linear attention", shape.layers, "gdn_prefill", prefilling, True
+        ),
     ]
 
 

@@ -43,6 +43,8 @@ class Roofline:
         memory_s = work.bytes / self.memory_bytes_per_s
         if isinstance(compute_s, np.ndarray) or isinstance(memory_s, np.ndarray):
             roof_s = np.maximum(compute_s, memory_s)
+            if not self.launch_s:
+                return roof_s
             return np.where(roof_s > 0, roof_s + self.launch_s, 0.0)
         slower_s = max(compute_s, memory_s)
         return slower_s + self.launch_s if slower_s > 0 else 0.0

@@ -55,7 +55,7 @@ def _scores(model: ModelSpec, indexer: SparseIndexer, part: Part) -> SumsOperato
         return index_scores(indexer, part.queries(sums), part.pairs(sums), part.kv_tokens(sums))
 
     name, kernel = f"{part.name} index scores", f"dsa_{part.name}"
-    return SumsOperator(name, "attention", model.attending_layers, kernel, work)
+    return SumsOperator(name, "attention", model.attending_layers, kernel, work, part.prefills)
 
 
 def _choice(model: ModelSpec, precision: Precision, part: Part, chosen: Part) -> SumsOperator:
@@ -64,7 +64,9 @@ def _choice(model: ModelSpec, precision: Precision, part: Part, chosen: Part) ->
         return Work(0.0, moved_bytes, precision.activations)
 
     name = f"{part.name} index choice"
-    return SumsOperator(name, "attention", model.attending_layers, "elementwise", work)
+    return SumsOperator(
+        name, "attention", model.attending_layers, "elementwise", work, part.prefills
+    )
 
 
 def index_scores(indexer: SparseIndexer, queries: Real, pairs: Real, kv_tokens: Real) -> Work:

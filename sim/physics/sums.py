@@ -51,6 +51,8 @@ class SumsOperator(NamedTuple):
     layers: int
     kernel: str
     work: Callable[[StepSums], Work]
+    prefills: bool = False
+    """It has work only where there are new tokens of prompts."""
 
     def operator(self, sums: StepSums) -> Operator:
         """The same with the work of one step."""
@@ -120,8 +122,7 @@ def window_kv_tokens(kv_tokens: Real, window: Window) -> Real:
 
 def total(parts: Iterable[StepSums]) -> StepSums:
     """The sums of all these together."""
-    columns = zip(StepSums(), *parts, strict=True)
-    return StepSums(*(sum(column) for column in columns))
+    return StepSums(*map(sum, zip(StepSums(), *parts, strict=True)))
 
 
 def _chunked_pairs(tokens: Real, chunk_tokens: int) -> Real:

@@ -27,11 +27,15 @@ class FrontDoor:
         """Send a request to a replica; the event is its end, however it ends."""
         answered = self._env.event()
         answered.callbacks.append(self._count)
-        snapshots = [replica.snapshot for replica in self._replicas]
-        replica = self._replicas[self._policy(self.submitted, snapshots)]
+        replica = self._replicas[self._choice()]
         self.submitted += 1
         replica.submit(ServedSequence(request, self._env.now, answered))
         return answered
+
+    def _choice(self) -> int:
+        if len(self._replicas) == 1:
+            return 0
+        return self._policy(self.submitted, [replica.snapshot for replica in self._replicas])
 
     def _count(self, _: simpy.Event) -> None:
         self._still_to_end -= 1

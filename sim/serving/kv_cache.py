@@ -65,11 +65,14 @@ class KvCache:
 
     def grow(self, step: int, steps: int = 1) -> None:
         """Take the blocks that this step (and those after it) needs; there must be room."""
-        cycles, rest = divmod(steps, self.block_tokens)
         # In as many steps as a block has tokens, every growing sequence needs one.
-        self.free_blocks -= cycles * self._growing_sequences
-        for later in range(step, step + rest):
-            self.free_blocks -= self.blocks_needed(later)
+        cycles, rest = divmod(steps, self.block_tokens)
+        last = (1 - step) % self.block_tokens + 1
+        first = last - rest
+        needed = sum(self._growing[max(first, 0) : last])
+        if first < 0:
+            needed += sum(self._growing[first:])
+        self.free_blocks -= cycles * self._growing_sequences + needed
         assert self.free_blocks >= 0
 
     def steps_with_room(self, step: int, most: int) -> int:

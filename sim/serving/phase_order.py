@@ -12,6 +12,9 @@ from sim.serving.step_plan import Phase, Program
 from sim.spec.model import ModelSpec
 from sim.spec.scenario import Scenario
 
+CORE_SLOTS = ("linear attention", "windowed attention", "attention")
+"""Their price depends on more than on how many tokens a step has."""
+
 
 def program(scenario: Scenario, layout: ReplicaLayout) -> Program:
     """The phases of every step, in order."""
@@ -27,7 +30,7 @@ def program(scenario: Scenario, layout: ReplicaLayout) -> Program:
     phases.append(Phase("dense", "head"))
     if is_split:
         phases.append(Phase("collective", "logits all-gather"))
-    return Program.of(phases)
+    return Program.of(phases, last=CORE_SLOTS)
 
 
 def _attention_slot(model: ModelSpec, layer: int) -> str:

@@ -5,6 +5,7 @@ end, or plays its phases: then every transfer is put on the fabric, where others
 """
 
 from collections.abc import Callable, Generator
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sim.network.fabric import Fabric
 from sim.network.instants import ENDS, STARTS, sleep_until
 from sim.physics.sums import StepSums
 from sim.serving.replica_log import ReplicaLog
-from sim.serving.ruled_steps import RuledSteps
+from sim.serving.ruled_steps import MOST_STEPS, RuledSteps
 from sim.serving.step_plan import COMMUNICATION, Played, StepPlan
 from sim.serving.stretch import Stretch
 
@@ -29,9 +30,6 @@ PlanStep = Callable[[int, StepSums], StepPlan]
 LiveStep = Callable[[StepPlan], Generator[simpy.Event, Any, Played | None]]
 """Lives through one step; None if all went as planned."""
 
-_STEPS_AT_ONCE = 128
-"""So many steps are priced ahead; an arrival may cut off most of them."""
-
 
 def ruled(env: simpy.Environment, prices: RuledSteps, log: ReplicaLog) -> Player:
     """One event a stretch, of one rank whose sums say everything."""
@@ -39,15 +37,14 @@ def ruled(env: simpy.Environment, prices: RuledSteps, log: ReplicaLog) -> Player
     def play(stretch: Stretch) -> Waiting:
         while not stretch.is_over:
             done = len(stretch.ends_s)
-            steps = min(stretch.steps - done, _STEPS_AT_ONCE)
+            steps = min(stretch.steps - done, MOST_STEPS)
             durations_s = prices.durations_s(stretch.sums_after(done), stretch.growing, steps)
-            end_s = env.now
-            for duration_s in durations_s:
-                end_s += duration_s
-                stretch.ends_s.append(end_s)
-            stretch.alarm = sleep_until(env, end_s, ENDS)
+            ends_s = accumulate(durations_s, initial=env.now)
+            stretch.ends_s += islice(ends_s, 1, None)
+            stretch.alarm = sleep_until(env, stretch.ends_s[-1], ENDS)
             yield stretch.alarm
-            yield from _let_others_arrive(env, stretch)
+            if not stretch.is_over and env.peek() <= env.now:
+                yield _after_arrivals(env)
         log.stretch(stretch, len(stretch.ends_s))
 
     return play
@@ -66,7 +63,8 @@ def step_by_step(
             played = yield from live(plan)
             stretch.ends_s.append(env.now)
             log.step(stretch, start_s, sums, plan, played)
-            yield from _let_others_arrive(env, stretch)
+            if not stretch.is_over and env.peek() <= env.now:
+                yield _after_arrivals(env)
 
     return play
 
@@ -106,7 +104,6 @@ def phase_by_phase(env: simpy.Environment, fabric: Fabric) -> LiveStep:
     return live
 
 
-def _let_others_arrive(env: simpy.Environment, stretch: Stretch) -> Waiting:
+def _after_arrivals(env: simpy.Environment) -> simpy.Event:
     """What ends or arrives at this instant comes before what starts."""
-    if not stretch.is_over and env.peek() <= env.now:
-        yield sleep_until(env, env.now, STARTS)
+    return sleep_until(env, env.now, STARTS)

@@ -234,6 +234,8 @@ class Rank:
             decode_window_kv_tokens=batch.next_window_kv_tokens,
             sampled_tokens=batch.sequences,
         )
+        if not self._chunks:
+            return decoding
         chunks = [
             prefill(
                 tokens,
@@ -243,4 +245,4 @@ class Rank:
             )
             for sequence, tokens in self._chunks
         ]
-        return total([decoding, *chunks]) if chunks else decoding
+        return total([decoding, *chunks])

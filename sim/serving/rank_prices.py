@@ -17,6 +17,7 @@ from sim.physics.sums import StepSums
 from sim.physics.work import Operator, Real, Work
 from sim.physics.work import Phase as Part
 from sim.serving.layout import ReplicaLayout
+from sim.serving.phase_order import CORE_SLOTS
 from sim.spec.scenario import Scenario
 
 _SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
@@ -107,28 +108,39 @@ class RankPrices:
         self._by_sampled = CountTable(
             lambda sampled: self._by_slot(operators_by_sampled(model, precision, tp, sampled))
         )
-        self._cores = [
-            (slot, core.work)
-            for core in attention_cores(model, precision, tp, scenario.engine.mla)
-            for slot in self._slots[core.phase]
-        ]
+        cores = attention_cores(model, precision, tp, scenario.engine.mla)
+        self._cores = {
+            slot: [core for core in cores if slot in self._slots[core.phase]]
+            for slot in CORE_SLOTS
+            if slot in slots
+        }
+        self._decode_cores = {
+            slot: [core for core in of_slot if not core.prefills]
+            for slot, of_slot in self._cores.items()
+        }
 
-    def seconds(self, tokens: int, sampled: int, sums: StepSums) -> dict[str, Real]:
-        """By slot, for a rank that has so many tokens in all of the steps whose sums these are."""
-        found: dict[str, Real] = {**self._by_tokens.seconds_at(tokens)}
+    def fixed_seconds(self, tokens: int, sampled: int) -> dict[str, float]:
+        """By slot, without the cores, for plain numbers."""
+        found = self._by_tokens.seconds_at(tokens)
         for slot, took_s in self._by_sampled.seconds_at(sampled).items():
-            found[slot] = found[slot] + took_s
-        for slot, work in self._cores:
-            found[slot] = found[slot] + self._roofline.seconds(work(sums))
+            found[slot] += took_s
         return found
+
+    def core_seconds(self, slot: str, fixed_s: float, sums: StepSums) -> Real:
+        """A slot with its cores; of steps (steps) that have the same tokens in all of them."""
+        took_s: Real = fixed_s
+        for core in (self._cores if sums.prefill_tokens else self._decode_cores)[slot]:
+            took_s = took_s + self._roofline.seconds(core.work(sums))
+        return took_s
 
     def costs(self, sums: StepSums) -> dict[str, Cost]:
         """By slot, with the work that was done; the leading axes of the sums are free."""
         found = self._by_tokens.at(sums.decode_tokens + sums.prefill_tokens)
         for slot, sampling in self._by_sampled.at(sums.sampled_tokens).items():
             found[slot] = found[slot].plus(sampling)
-        for slot, work in self._cores:
-            found[slot] = found[slot].plus(cost([work(sums)], self._roofline))
+        for slot, cores in self._cores.items():
+            for core in cores:
+                found[slot] = found[slot].plus(cost([core.work(sums)], self._roofline))
         return found
 
     def _by_slot(self, operators: Iterable[Operator]) -> dict[str, Cost]:

@@ -115,7 +115,9 @@ class Replica:
                 self._end(sequence, rank, "failed: kv")
         if not sequences:
             return None
-        steps = min(self._most_steps, *(rank.steps_by_rule(step) for rank in self._ranks))
+        steps = self._most_steps
+        for rank in self._ranks:
+            steps = min(steps, rank.steps_by_rule(step))
         if len(self._ranks) == 1:
             growing = self._ranks[0].decoding.growing
             return Stretch(step, int(steps), sequences, chosen[0], growing, self._env.now)

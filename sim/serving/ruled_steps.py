@@ -6,7 +6,7 @@ from their sums.
 """
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +14,16 @@ import numpy as np
 from sim.network.loads import Loads
 from sim.physics.sums import StepSums
 from sim.physics.work import Real
+from sim.serving.phase_order import CORE_SLOTS
 from sim.serving.rank_prices import Cost, CountTable, RankPrices
 from sim.serving.step_plan import KINDS, Program
 from sim.serving.step_transfers import StepTransfers
 from sim.serving.stretch import grown
+
+MOST_STEPS = 128
+"""So many steps are priced at once; an arrival may cut off most of them."""
+_KNOWN = 4096
+"""Prices that are kept; while a batch decodes, one serves many steps."""
 
 
 class Use(NamedTuple):
@@ -39,6 +45,8 @@ class RuledSteps:
         self._ranks = ranks
         self._transfers = transfers
         self._overhead_s = overhead_s
+        self._fixed = lru_cache(maxsize=_KNOWN)(self._price_fixed)
+        self._later = np.arange(MOST_STEPS)
         self._slots = list(zip(program.slots, program.kinds, strict=True))
         self._repeats = [(slot, float(program.repeats[slot])) for slot in program.slots]
         self._tables = {
@@ -52,16 +60,30 @@ class RuledSteps:
         to grow by `growing` a step.
         """
         tokens, sampled = int(sums.decode_tokens + sums.prefill_tokens), int(sums.sampled_tokens)
+        before_s, cores = self._fixed(tokens, sampled)
         if steps > 1:
-            sums = grown(sums, growing, np.arange(steps))
-        seconds = self._ranks.seconds(tokens, sampled, sums)
+            sums = grown(sums, growing, self._later[:steps])
+        total_s: Real = before_s
+        for slot, times, fixed_s in cores:
+            total_s = total_s + times * self._ranks.core_seconds(slot, fixed_s, sums)
+        return total_s.tolist() if isinstance(total_s, np.ndarray) else [total_s] * steps
+
+    def _price_fixed(
+        self, tokens: int, sampled: int
+    ) -> tuple[float, list[tuple[str, float, float]]]:
+        """The seconds of all slots without cores, and how often and how long those with cores."""
+        seconds = self._ranks.fixed_seconds(tokens, sampled)
         seconds["step"] = self._overhead_s
         for slot, table in self._tables.items():
             seconds |= table.seconds_at(int(self._transfers.count(slot, tokens, sampled)))
-        total_s: Real = 0.0
+        before_s = 0.0
         for slot, times in self._repeats:
-            total_s = total_s + times * seconds[slot]
-        return total_s.tolist() if isinstance(total_s, np.ndarray) else [total_s] * steps
+            if slot not in CORE_SLOTS:
+                before_s += times * seconds[slot]
+        cores = [
+            (slot, times, seconds[slot]) for slot, times in self._repeats if slot in CORE_SLOTS
+        ]
+        return before_s, cores
 
     def use(self, sums: StepSums) -> Use:
         """What steps with these sums (steps) took."""

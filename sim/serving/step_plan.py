@@ -45,7 +45,7 @@ class Program:
     phases: tuple[Phase, ...]
     slots: tuple[str, ...]
     rows: tuple[int, ...]
-    """How many rows each slot has; those that vary within a stretch of steps come last."""
+    """How many rows each slot has."""
     kinds: tuple[PhaseKind, ...]
     """Of each slot."""
     repeats: Mapping[str, int]
@@ -60,10 +60,10 @@ class Program:
     """(phases, values): how often each value has occurred when a phase ends."""
 
     @classmethod
-    def of(cls, phases: Sequence[Phase]) -> "Program":
-        """Number the slots and rows of these phases."""
+    def of(cls, phases: Sequence[Phase], last: Sequence[str] = ()) -> "Program":
+        """Number the slots and rows of these phases; some slots after all others."""
         kind_of = {phase.slot: phase.kind for phase in phases}
-        slots = tuple(sorted(kind_of, key=lambda slot: kind_of[slot] == "attention"))
+        slots = tuple(sorted(kind_of, key=lambda slot: slot in last and 1 + last.index(slot)))
         rows = tuple(1 + max(p.row for p in phases if p.slot == slot) for slot in slots)
         start = dict(zip(slots, np.cumsum([0, *rows[:-1]]).tolist(), strict=True))
         kinds = [KINDS.index(kind_of[slot]) for slot in slots]

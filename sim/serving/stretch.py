@@ -62,7 +62,7 @@ class Stretch:
 
 def grown(sums: StepSums, growing: Real, steps: int | np.ndarray) -> StepSums:
     """The sums so many steps later, every decoding sequence being as many tokens longer."""
-    return sums._replace(
-        decode_kv_tokens=sums.decode_kv_tokens + sums.decode_tokens * steps,
-        decode_window_kv_tokens=sums.decode_window_kv_tokens + growing * steps,
-    )
+    tokens, kv_tokens, window_kv_tokens, *others = sums
+    if isinstance(growing, np.ndarray) or growing:
+        window_kv_tokens = window_kv_tokens + growing * steps
+    return StepSums(tokens, kv_tokens + tokens * steps, window_kv_tokens, *others)

@@ -4,7 +4,9 @@ Steps are taken in blocks of fixed size, however they came in stretches, and wha
 is counted in whole numbers; so nothing that is recorded depends on how steps were grouped.
 """
 
+from array import array
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from sim.serving.stretch import Stretch, grown
 from sim.spec.scenario import KeepSteps
 
 _BLOCK_STEPS = 4096
+_COLUMNS = 5 + len(StepSums._fields)
 
 
 @dataclass(slots=True)
@@ -43,9 +46,9 @@ class StretchLog:
     capacity_bytes_per_s: np.ndarray
     prices: RuledSteps
     keeps: KeepSteps = "step"
-    _stretches: list[tuple[float, ...]] = field(default_factory=list)
-    """First step, steps, start, sequences, growth, and the sums of the first step."""
-    _ends_s: list[float] = field(default_factory=list)
+    _stretches: "array[float]" = field(default_factory=lambda: array("d"))
+    """First step, steps, start, sequences, growth, and the sums of the first step, of each."""
+    _ends_s: "array[float]" = field(default_factory=lambda: array("d"))
     _tokens: Counts = field(default_factory=Counts)
     _sampled: Counts = field(default_factory=Counts)
 
@@ -54,10 +57,15 @@ class StretchLog:
         if not steps:
             return
         sums = stretch.sums_after(first)
-        self._stretches.append(
-            (stretch.first_step + first, steps, start_s, stretch.sequences, stretch.growing, *sums)  # type: ignore[arg-type]
+        place: tuple[Any, ...] = (
+            stretch.first_step + first,
+            steps,
+            start_s,
+            stretch.sequences,
+            stretch.growing,
         )
-        self._ends_s += stretch.ends_s[first : first + steps]
+        self._stretches.extend(place + sums)
+        self._ends_s.extend(stretch.ends_s[first : first + steps])
         while len(self._ends_s) >= _BLOCK_STEPS:
             self._work_out(_BLOCK_STEPS)
 
@@ -74,14 +82,14 @@ class StretchLog:
     def _work_out(self, steps: int) -> None:
         if not steps:
             return
-        rows = np.array(self._stretches)
+        rows = np.array(self._stretches).reshape(-1, _COLUMNS)
         lengths = rows[:, 1].astype(np.int64)
         row = np.repeat(np.arange(len(rows)), lengths)[:steps]
         later = np.arange(steps) - (np.cumsum(lengths) - lengths)[row]
         end_s = np.array(self._ends_s[:steps])
         start_s = np.where(later == 0, rows[row, 2], np.roll(end_s, 1))
         sums = grown(StepSums(*rows[row, 5:].T), rows[row, 4], later)
-        self._drop(steps, int(row[-1]), int(later[-1]) + 1)
+        self._keep_rest(rows[row[-1] :], int(later[-1]) + 1, steps)
         use = self.prices.use(sums)
         self._use(use)
         self._happened(sums, start_s, end_s)
@@ -89,15 +97,22 @@ class StretchLog:
             first = np.ones(steps, dtype=bool) if self.keeps == "step" else later == 0
             self._rows(rows[row, 0] + later, rows[row, 3], sums, (start_s, end_s), use, first)
 
-    def _drop(self, steps: int, row: int, of_row: int) -> None:
-        """Forget so many steps, the last of which are the first few of a row."""
-        first, length, _, sequences, growing, *numbers = self._stretches[row]
-        left = []
-        if of_row < length:
-            sums = grown(StepSums(*numbers), growing, of_row)
+    def _keep_rest(self, rows: np.ndarray, of_first: int, steps: int) -> None:
+        """Forget so many steps, up to the first few of the first of these rows."""
+        first, length, _, sequences, growing, *numbers = rows[0].tolist()
+        self._stretches = array("d")
+        if of_first < length:
+            sums = grown(StepSums(*numbers), growing, of_first)
             start_s = self._ends_s[steps - 1]
-            left = [(first + of_row, length - of_row, start_s, sequences, growing, *sums)]
-        self._stretches = [*left, *self._stretches[row + 1 :]]  # type: ignore[list-item]
+            place: tuple[Any, ...] = (
+                first + of_first,
+                length - of_first,
+                start_s,
+                sequences,
+                growing,
+            )
+            self._stretches.extend(place + sums)
+        self._stretches.extend(rows[1:].ravel())
         self._ends_s = self._ends_s[steps:]
 
     def _use(self, use: Use) -> None:
