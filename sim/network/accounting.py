@@ -10,11 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.network.loads import FloatArray, Loads
+from sim.network.loads import FloatArray, Loads, Spread
 from sim.record.recorder import LinkUsage
 
 # A link this near its capacity is full; the rest is rounding.
 _FULL_SHARE = 1 - 1e-9
+
+
+_Found = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""Bytes, seconds busy, seconds full, and the highest rate."""
 
 
 def add_alone(
@@ -28,16 +32,37 @@ def add_alone(
     Each happened so many times: all as often, or (transfers).
     """
     often = np.reshape(times, (-1, 1))
-    capacity = capacity_bytes_per_s[loads.links]
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
-    bytes_ = loads.bytes.reshape(drain_s.size, loads.links.size)
-    rate = bytes_ / np.where(drain_s > 0, drain_s, 1.0)
-    is_full = _is_fullest(bytes_ / capacity)
-    busy_s = np.where(bytes_ > 0, drain_s, 0.0)
-    usage.bytes[loads.links] += (often * bytes_).sum(axis=0)
-    usage.busy_s[loads.links] += (often * busy_s).sum(axis=0)
-    usage.full_s[loads.links] += (often * np.where(is_full, busy_s, 0.0)).sum(axis=0)
-    _raise_peak(usage, loads, rate.max(axis=0, initial=0.0))
+    amounts = loads.amounts.reshape(drain_s.size, loads.amounts.shape[-1])
+    needed_s = loads.needed_s(capacity_bytes_per_s).reshape(amounts.shape)
+    often_s = often * drain_s
+    found = (
+        (often * amounts).sum(axis=0),
+        np.where(amounts > 0, often_s, 0.0).sum(axis=0),
+        np.where(_is_fullest(needed_s), often_s, 0.0).sum(axis=0),
+        (amounts / np.where(drain_s > 0, drain_s, 1.0)).max(axis=0, initial=0.0),
+    )
+    if loads.spread is not None:
+        found = _on_links(loads, loads.spread, capacity_bytes_per_s, found)
+    bytes_, busy_s, full_s, rate = found
+    usage.bytes[loads.links] += bytes_
+    usage.busy_s[loads.links] += busy_s
+    usage.full_s[loads.links] += full_s
+    usage.peak_bytes_per_s[loads.links] = np.maximum(usage.peak_bytes_per_s[loads.links], rate)
+
+
+def _on_links(
+    loads: Loads,
+    spread: Spread,
+    capacity_bytes_per_s: FloatArray,
+    of_columns: _Found,
+) -> _Found:
+    """(links) from (columns). Of the links of a full column, the slowest are full."""
+    columns, factors = spread.columns, spread.factors
+    each_s = factors / capacity_bytes_per_s[loads.links]
+    is_slowest = each_s >= spread.slowest_s(each_s)[columns] * _FULL_SHARE
+    bytes_, busy_s, full_s, rate = (found[columns] for found in of_columns)
+    return bytes_ * factors, busy_s * (factors > 0), full_s * is_slowest, rate * factors
 
 
 def add_interval(
@@ -74,7 +99,3 @@ def _is_fullest(needed_s: FloatArray) -> NDArray[np.bool_]:
     longest_s = needed_s.max(axis=-1, keepdims=True, initial=0.0)
     fullest: NDArray[np.bool_] = (needed_s > 0) & (needed_s >= longest_s * _FULL_SHARE)
     return fullest
-
-
-def _raise_peak(usage: LinkUsage, loads: Loads, rate: FloatArray) -> None:
-    usage.peak_bytes_per_s[loads.links] = np.maximum(usage.peak_bytes_per_s[loads.links], rate)

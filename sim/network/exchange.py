@@ -6,6 +6,7 @@ depend on the routes alone: they are found once, and a batch of layers is a few 
 What stays on a device crosses no link.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sim.network.loads import FloatArray, IntArray, Loads, mask_of
+from sim.network.loads import FloatArray, IntArray, Loads, Spread, mask_of
 from sim.network.routes import Network
 from sim.network.sums import SetSums, sums_of_runs
 
@@ -32,12 +33,18 @@ class Exchange:
     mask: int
     _source_sums: SetSums
     _weight_sums: SetSums
+    _spread: Spread
+    """Most links carry one rectangle: a sum of weights, times the share of some sources."""
+    _simple: IntArray
+    """Places of these links ..."""
     _source_sets: IntArray
-    """(rectangles,)"""
-    _weight_sets: IntArray
+    """(links,) ... and their sources."""
+    _many_source_sets: IntArray
+    """(rectangles,) Of the other links."""
+    _many_weight_sets: IntArray
     """(rectangles,)"""
     _starts: IntArray
-    """(links,) Where in the rectangles each link begins."""
+    """(other links,) Where in these rectangles each begins."""
 
     @property
     def used_links(self) -> frozenset[int]:
@@ -52,9 +59,21 @@ class Exchange:
         """
         shares = self._source_sums.of(np.asarray(source_share, dtype=np.float64) * token_bytes)
         tokens = self._weight_sums.of(np.asarray(weights, dtype=np.float64))
-        terms = tokens[..., self._weight_sets] * shares[..., self._source_sets]
-        on_links = sums_of_runs(terms, self._starts)
-        return Loads(self.links, on_links, self.streams, self.latency_s, self.mask)
+        factors = np.ones(len(self.links))
+        factors[self._simple] = shares[self._source_sets[self._simple]]
+        amounts = tokens
+        if self._starts.size:
+            terms = tokens[..., self._many_weight_sets] * shares[self._many_source_sets]
+            of_simple = tokens[..., : self._spread.starts.size - self._starts.size]
+            amounts = np.concatenate([of_simple, sums_of_runs(terms, self._starts)], axis=-1)
+        return Loads(
+            self.links,
+            amounts,
+            self.streams,
+            self.latency_s,
+            self.mask,
+            spread=self._spread._replace(factors=factors),
+        )
 
 
 def dispatch(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
@@ -82,7 +101,7 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
     links = sorted(carried)
     return Loads(
         links=np.array(links, dtype=np.int64),
-        bytes=np.array([carried[link] for link in links], dtype=np.float64),
+        amounts=np.array([carried[link] for link in links], dtype=np.float64),
         streams=np.array([streams[link] for link in links], dtype=np.float64),
         latency_s=latency_s,
         mask=mask_of(links),
@@ -214,11 +233,20 @@ def _compiled(
     crossing: dict[int, _Crossing], latency_s: float, sizes: tuple[int, int], width: int
 ) -> Exchange:
     rectangles = [_rectangles(here.weights_of) for here in crossing.values()]
-    flat = [one for of_link in rectangles for one in of_link]
-    source_sets = {one.sources: None for one in flat}
-    weight_sets = {one.weights: None for one in flat}
+    others = [of_link for of_link in rectangles if len(of_link) > 1]
+    many = [one for of_link in others for one in of_link]
+    of_simple = {of_link[0].weights: None for of_link in rectangles if len(of_link) == 1}
+    weight_sets = of_simple | {one.weights: None for one in many}
+    source_sets = {one.sources: None for of_link in rectangles for one in of_link}
     source_number = {bits: number for number, bits in enumerate(source_sets)}
     weight_number = {bits: number for number, bits in enumerate(weight_sets)}
+    simple = [place for place, of_link in enumerate(rectangles) if len(of_link) == 1]
+    # The columns: the sums of weights of simple links, then those links that add up several.
+    own_column = itertools.count(len(of_simple))
+    columns = [
+        weight_number[of_link[0].weights] if len(of_link) == 1 else next(own_column)
+        for of_link in rectangles
+    ]
     sources, weights = sizes
     return Exchange(
         links=np.array(list(crossing), dtype=np.int64),
@@ -227,7 +255,12 @@ def _compiled(
         mask=mask_of(crossing),
         _source_sums=SetSums.over(sources, width, [_members(bits) for bits in source_sets]),
         _weight_sums=SetSums.over(weights, width, [_members(bits) for bits in weight_sets]),
-        _source_sets=np.array([source_number[one.sources] for one in flat], dtype=np.int64),
-        _weight_sets=np.array([weight_number[one.weights] for one in flat], dtype=np.int64),
-        _starts=np.cumsum([0, *map(len, rectangles)], dtype=np.int64)[:-1],
+        _spread=Spread.of(np.array(columns, dtype=np.int64), np.ones(len(columns))),
+        _simple=np.array(simple, dtype=np.int64),
+        _source_sets=np.array(
+            [source_number[one[0].sources] for one in rectangles], dtype=np.int64
+        ),
+        _many_source_sets=np.array([source_number[one.sources] for one in many], dtype=np.int64),
+        _many_weight_sets=np.array([weight_number[one.weights] for one in many], dtype=np.int64),
+        _starts=np.cumsum([0, *map(len, others)], dtype=np.int64)[:-1],
     )

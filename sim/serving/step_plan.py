@@ -140,7 +140,7 @@ class StepPlan:
         """What a communication phase puts on the links."""
         phase = self.program.phases[phase_number]
         loads = self.transfers[phase.slot]
-        return loads if loads.bytes.ndim == 1 else loads.at(phase.row)
+        return loads if loads.amounts.ndim == 1 else loads.at(phase.row)
 
 
 class Played(NamedTuple):
