@@ -19,6 +19,7 @@ clump, which neither draw knows: 0.90 to 0.95 and 0.94 to 1.13, the largest coun
 Distinct tokens have the right mean, and only the part of their variance that follows from copies.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -45,11 +46,13 @@ def draw(
     tokens: int,
     generator: np.random.Generator,
     draws: Literal["expert", "device"],
+    expected: "Callable[[int], FloatArray] | None" = None,
 ) -> Draw:
-    """A step's counts."""
+    """A step's counts; `expected` says what `expected_activated` does, if somebody remembers it."""
     if draws == "device":
         groups = _group_counts(law, tokens, generator)
-        return Draw(tokens, None, groups, expected_activated(law, tokens))
+        activated = expected_activated(law, tokens) if expected is None else expected(tokens)
+        return Draw(tokens, None, groups, activated)
     experts = law.slots.counts(tokens, generator)
     return Draw(tokens, experts, law.by_group(experts), law.by_group(experts > 0))
 
@@ -100,7 +103,5 @@ def _consistent(law: RoutingLaw, boxes: FloatArray, groups: FloatArray) -> Float
 
 
 def _group_counts(law: RoutingLaw, tokens: int, generator: np.random.Generator) -> FloatArray:
-    # By their own sum: rounding must not make a single group's share more than one.
-    shares = law.groups.copies / law.groups.copies.sum(axis=1, keepdims=True)
-    drawn = generator.multinomial(law.experts_per_token * tokens, shares)
+    drawn = generator.multinomial(law.experts_per_token * tokens, law.groups.shares)
     return drawn.astype(np.float64)

@@ -28,6 +28,8 @@ class Reach(NamedTuple):
     """Distinct tokens that come with one more copy: the regression of the one on the other."""
     most_copies: FloatArray
     """Copies of one token that the part can take: (parts,)."""
+    shares: FloatArray
+    """Of all copies; by their own sum, as rounding must not make a single one more than 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,13 @@ def _reach(inclusion: FloatArray, part_of: IntArray, touch: FloatArray, chosen: 
     covariance = copies * (1 - touch)
     slope = np.divide(covariance, variance, out=np.ones_like(free), where=variance > 0)
     sizes = np.bincount(part_of[0])
-    return Reach(copies, touch, slope.clip(0.0, 1.0), np.minimum(sizes, chosen).astype(np.float64))
+    return Reach(
+        copies,
+        touch,
+        slope.clip(0.0, 1.0),
+        np.minimum(sizes, chosen).astype(np.float64),
+        copies / copies.sum(axis=1, keepdims=True),
+    )
 
 
 def _sums(numbers: FloatArray, part_of: IntArray) -> FloatArray:

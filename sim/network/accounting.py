@@ -10,12 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.network.loads import FloatArray, Loads, Spread
+from sim.network.loads import FULL_SHARE, FloatArray, Loads, Spread
 from sim.record.recorder import LinkUsage
-
-# A link this near its capacity is full; the rest is rounding.
-_FULL_SHARE = 1 - 1e-9
-
 
 _Found = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """Bytes, seconds busy, seconds full, and the highest rate."""
@@ -31,19 +27,19 @@ def add_alone(
 
     Each happened so many times: all as often, or (transfers).
     """
-    often = np.reshape(times, (-1, 1))
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
     amounts = loads.amounts.reshape(drain_s.size, loads.amounts.shape[-1])
     needed_s = loads.needed_s(capacity_bytes_per_s).reshape(amounts.shape)
+    often = np.broadcast_to(np.reshape(times, (-1, 1)), drain_s.shape)
     often_s = often * drain_s
     found = (
-        (often * amounts).sum(axis=0),
+        (amounts if np.all(often == 1) else often * amounts).sum(axis=0),
         np.where(amounts > 0, often_s, 0.0).sum(axis=0),
         np.where(_is_fullest(needed_s), often_s, 0.0).sum(axis=0),
         (amounts / np.where(drain_s > 0, drain_s, 1.0)).max(axis=0, initial=0.0),
     )
     if loads.spread is not None:
-        found = _on_links(loads, loads.spread, capacity_bytes_per_s, found)
+        found = _on_links(loads.spread, found)
     bytes_, busy_s, full_s, rate = found
     usage.bytes[loads.links] += bytes_
     usage.busy_s[loads.links] += busy_s
@@ -51,18 +47,11 @@ def add_alone(
     usage.peak_bytes_per_s[loads.links] = np.maximum(usage.peak_bytes_per_s[loads.links], rate)
 
 
-def _on_links(
-    loads: Loads,
-    spread: Spread,
-    capacity_bytes_per_s: FloatArray,
-    of_columns: _Found,
-) -> _Found:
+def _on_links(spread: Spread, of_columns: _Found) -> _Found:
     """(links) from (columns). Of the links of a full column, the slowest are full."""
-    columns, factors = spread.columns, spread.factors
-    each_s = factors / capacity_bytes_per_s[loads.links]
-    is_slowest = each_s >= spread.slowest_s(each_s)[columns] * _FULL_SHARE
-    bytes_, busy_s, full_s, rate = (found[columns] for found in of_columns)
-    return bytes_ * factors, busy_s * (factors > 0), full_s * is_slowest, rate * factors
+    bytes_, busy_s, full_s, rate = (found[spread.columns] for found in of_columns)
+    factors = spread.factors
+    return bytes_ * factors, busy_s * (factors > 0), full_s * spread.is_slowest, rate * factors
 
 
 def add_interval(
@@ -79,12 +68,12 @@ def add_interval(
     users = np.zeros_like(capacity_bytes_per_s)
     is_full = np.zeros_like(capacity_bytes_per_s, dtype=bool)
     for loads, share_per_s in transfers:
-        if share_per_s * loads.least_drain_s >= _FULL_SHARE:
+        if share_per_s * loads.least_drain_s >= FULL_SHARE:
             is_full[loads.links] |= _is_fullest(loads.bytes / capacity_bytes_per_s[loads.links])
         rate[loads.links] += loads.bytes * share_per_s
         users[loads.links] += loads.bytes > 0
     usage.busy_s[users > 0] += interval_s
-    usage.full_s[is_full | (rate >= capacity_bytes_per_s * _FULL_SHARE)] += interval_s
+    usage.full_s[is_full | (rate >= capacity_bytes_per_s * FULL_SHARE)] += interval_s
     usage.contended_s[users > 1] += interval_s
     np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
 
@@ -97,5 +86,5 @@ def add_bytes(usage: LinkUsage, loads: Loads) -> None:
 def _is_fullest(needed_s: FloatArray) -> NDArray[np.bool_]:
     """(..., links) Which links of a transfer need the longest for its bytes."""
     longest_s = needed_s.max(axis=-1, keepdims=True, initial=0.0)
-    fullest: NDArray[np.bool_] = (needed_s > 0) & (needed_s >= longest_s * _FULL_SHARE)
+    fullest: NDArray[np.bool_] = (needed_s > 0) & (needed_s >= longest_s * FULL_SHARE)
     return fullest

@@ -9,7 +9,7 @@ What stays on a device crosses no link.
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Literal, NamedTuple
 
@@ -31,8 +31,11 @@ class Exchange:
     streams: FloatArray
     latency_s: float
     mask: int
+    weight_sums: SetSums
+    """Of the weights; see `summed_as`."""
+    weight_sets: tuple[int, ...]
+    """As bits."""
     _source_sums: SetSums
-    _weight_sums: SetSums
     _spread: Spread
     """Most links carry one rectangle: a sum of weights, times the share of some sources."""
     _simple: IntArray
@@ -51,29 +54,44 @@ class Exchange:
         """Numbers of the links that it may put bytes on."""
         return frozenset(self.links.tolist())
 
+    def summed_as(self, other: "Exchange") -> "Exchange":
+        """The same, with the other's sums of weights if they are of the same sets."""
+        if self.weight_sets != other.weight_sets:
+            return self
+        return replace(self, weight_sums=other.weight_sums)
+
     def loads(self, source_share: ArrayLike, weights: ArrayLike, token_bytes: float) -> Loads:
         """The loads where source s sends source_share[s] of the weights (..., K).
 
         K: the tokens for each device; per-node: behind them the tokens for each box, in the order
         in which the devices name the boxes. source_share (sources,) adds up to 1.
         """
+        spread = self.spread(source_share, token_bytes)
+        return self.loads_of(spread, self.weight_sums.of(np.asarray(weights, dtype=np.float64)))
+
+    def spread(self, source_share: ArrayLike, token_bytes: float) -> "Sources":
+        """The part of the loads that depends on the sources."""
         shares = self._source_sums.of(np.asarray(source_share, dtype=np.float64) * token_bytes)
-        tokens = self._weight_sums.of(np.asarray(weights, dtype=np.float64))
         factors = np.ones(len(self.links))
         factors[self._simple] = shares[self._source_sets[self._simple]]
-        amounts = tokens
+        return Sources(self._spread.times(factors), shares)
+
+    def loads_of(self, sources: "Sources", sums: FloatArray) -> Loads:
+        """The loads of these sources for these sums (..., sets) of weights, by `weight_sums`."""
         if self._starts.size:
-            terms = tokens[..., self._many_weight_sets] * shares[self._many_source_sets]
-            of_simple = tokens[..., : self._spread.starts.size - self._starts.size]
-            amounts = np.concatenate([of_simple, sums_of_runs(terms, self._starts)], axis=-1)
+            terms = sums[..., self._many_weight_sets] * sources.shares[self._many_source_sets]
+            of_simple = sums[..., : self._spread.starts.size - self._starts.size]
+            sums = np.concatenate([of_simple, sums_of_runs(terms, self._starts)], axis=-1)
         return Loads(
-            self.links,
-            amounts,
-            self.streams,
-            self.latency_s,
-            self.mask,
-            spread=self._spread._replace(factors=factors),
+            self.links, sums, self.streams, self.latency_s, self.mask, spread=sources.spread
         )
+
+
+class Sources(NamedTuple):
+    """The share that each link carries of the weights behind it, and those of sets of sources."""
+
+    spread: Spread
+    shares: FloatArray
 
 
 def dispatch(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
@@ -140,7 +158,8 @@ def _exchange(
     weights = len(devices) + (len(boxes) if protocol == "per-node" else 0)
     width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(devices)))
     crossing = _crossing(network, [part for one in stages for part in one])
-    return _compiled(crossing, latency_s, (len(devices), weights), width)
+    capacity_bytes_per_s = network.capacity_bytes_per_s
+    return _compiled(crossing, latency_s, (len(devices), weights), width, capacity_bytes_per_s)
 
 
 def _boxes(network: Network, devices: Sequence[int]) -> list[list[int]]:
@@ -230,13 +249,17 @@ def _members(bits: int) -> list[int]:
 
 
 def _compiled(
-    crossing: dict[int, _Crossing], latency_s: float, sizes: tuple[int, int], width: int
+    crossing: dict[int, _Crossing],
+    latency_s: float,
+    sizes: tuple[int, int],
+    width: int,
+    capacity_bytes_per_s: FloatArray,
 ) -> Exchange:
     rectangles = [_rectangles(here.weights_of) for here in crossing.values()]
     others = [of_link for of_link in rectangles if len(of_link) > 1]
     many = [one for of_link in others for one in of_link]
-    of_simple = {of_link[0].weights: None for of_link in rectangles if len(of_link) == 1}
-    weight_sets = of_simple | {one.weights: None for one in many}
+    of_simple = sorted({of_link[0].weights for of_link in rectangles if len(of_link) == 1})
+    weight_sets = dict.fromkeys([*of_simple, *(one.weights for one in many)])
     source_sets = {one.sources: None for of_link in rectangles for one in of_link}
     source_number = {bits: number for number, bits in enumerate(source_sets)}
     weight_number = {bits: number for number, bits in enumerate(weight_sets)}
@@ -248,14 +271,16 @@ def _compiled(
         for of_link in rectangles
     ]
     sources, weights = sizes
+    links = np.array(list(crossing), dtype=np.int64)
     return Exchange(
-        links=np.array(list(crossing), dtype=np.int64),
+        links=links,
         streams=np.array([len(here.flows) for here in crossing.values()], dtype=np.float64),
         latency_s=latency_s,
         mask=mask_of(crossing),
         _source_sums=SetSums.over(sources, width, [_members(bits) for bits in source_sets]),
-        _weight_sums=SetSums.over(weights, width, [_members(bits) for bits in weight_sets]),
-        _spread=Spread.of(np.array(columns, dtype=np.int64), np.ones(len(columns))),
+        weight_sums=SetSums.over(weights, width, [_members(bits) for bits in weight_sets]),
+        weight_sets=tuple(weight_sets),
+        _spread=Spread.of(np.array(columns, dtype=np.int64), capacity_bytes_per_s[links]),
         _simple=np.array(simple, dtype=np.int64),
         _source_sets=np.array(
             [source_number[one[0].sources] for one in rectangles], dtype=np.int64

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+FULL_SHARE = 1 - 1e-9
+"""A link this near its capacity is full; the rest is rounding."""
+
 
 class Spread(NamedTuple):
     """Which of a transfer's amounts each link carries, and how many times; there may be fewer."""
@@ -18,24 +21,34 @@ class Spread(NamedTuple):
     """(links,) Places among the amounts; each place is some link's."""
     factors: FloatArray
     """(links,)"""
+    capacity_bytes_per_s: FloatArray
+    """(links,)"""
     order: IntArray
     """The links by column ..."""
     starts: IntArray
     """... and where in this order each column begins."""
+    slowest_s: FloatArray
+    """(columns,) How long the slowest link of each takes for an amount of 1."""
+    is_slowest: NDArray[np.bool_]
+    """(links,) Whether it is that one."""
 
     @classmethod
-    def of(cls, columns: IntArray, factors: FloatArray) -> "Spread":
-        """For these columns of the links."""
+    def of(cls, columns: IntArray, capacity_bytes_per_s: FloatArray) -> "Spread":
+        """Every link carries its column's amount once."""
         order = np.argsort(columns, kind="stable")
         starts = np.searchsorted(columns[order], np.arange(columns.max(initial=-1) + 1))
-        return cls(columns, factors, order, starts)
+        ones = np.ones(len(columns))
+        empty = cls(columns, ones, capacity_bytes_per_s, order, starts, ones, ones > 0)
+        return empty.times(ones)
 
-    def slowest_s(self, each_s: FloatArray) -> FloatArray:
-        """(columns) The largest of these numbers (links) in each."""
-        if not each_s.size:
-            return each_s
-        slowest_s: FloatArray = np.maximum.reduceat(each_s[self.order], self.starts)
-        return slowest_s
+    def times(self, factors: FloatArray) -> "Spread":
+        """The same with every link carrying so many times its column's amount."""
+        each_s = factors / self.capacity_bytes_per_s
+        slowest_s = each_s
+        if each_s.size:
+            slowest_s = np.maximum.reduceat(each_s[self.order], self.starts)
+        is_slowest = each_s >= slowest_s[self.columns] * FULL_SHARE
+        return self._replace(factors=factors, slowest_s=slowest_s, is_slowest=is_slowest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +85,10 @@ class Loads:
 
     def needed_s(self, capacity_bytes_per_s: FloatArray) -> FloatArray:
         """(..., links or columns) How long each link, or the slowest of a column, takes alone."""
-        capacity = capacity_bytes_per_s[self.links]
-        if self.spread is None:
-            needed_s: FloatArray = self.amounts / capacity
-            return needed_s
-        return self.amounts * self.spread.slowest_s(self.spread.factors / capacity)
+        if self.spread is not None:
+            return self.amounts * self.spread.slowest_s
+        needed_s: FloatArray = self.amounts / capacity_bytes_per_s[self.links]
+        return needed_s
 
     def drain_s(self, capacity_bytes_per_s: FloatArray) -> Any:
         """(...) The time of the bytes when nobody else is there; capacity is of all links."""

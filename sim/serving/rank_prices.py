@@ -61,27 +61,27 @@ class CountTable:
     def __init__(self, price: Callable[[np.ndarray], Mapping[str, Cost]]) -> None:
         self._price = price
         self._rows = 0
-        self.costs: Mapping[str, Cost] = {}
-        """Arrays (rows)."""
+        self.costs: dict[str, np.ndarray] = {}
+        """(seconds, flop, bytes; rows)"""
         self.seconds: dict[str, list[float]] = {}
-        """Once more as lists, for those who look up single numbers."""
+        """The first once more as lists, for those who look up single numbers."""
 
     def reach(self, most: int) -> None:
         """Have rows for up to this many."""
         if most < self._rows:
             return
-        self._rows = max(_LEAST_ROWS, 2 * most)
-        self.costs = self._price(np.arange(self._rows, dtype=np.float64))
-        self.seconds = {slot: np.asarray(one.seconds).tolist() for slot, one in self.costs.items()}
+        rows = self._rows = max(_LEAST_ROWS, 2 * most)
+        self.costs = {
+            slot: np.array([np.broadcast_to(column, rows) for column in one])
+            for slot, one in self._price(np.arange(rows, dtype=np.float64)).items()
+        }
+        self.seconds = {slot: columns[0].tolist() for slot, columns in self.costs.items()}
 
     def at(self, count: Real) -> dict[str, Cost]:
         """The costs of so many; of an array, arrays."""
         rows = np.asarray(count, dtype=np.int64)
         self.reach(int(rows.max(initial=0)))
-        return {
-            slot: Cost(*(np.broadcast_to(column, self._rows)[rows] for column in of_slot))
-            for slot, of_slot in self.costs.items()
-        }
+        return {slot: Cost(*columns[:, rows]) for slot, columns in self.costs.items()}
 
     def seconds_at(self, count: int) -> dict[str, float]:
         """The seconds of so many, by slot."""

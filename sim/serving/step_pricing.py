@@ -4,12 +4,14 @@ Pure: no clock. Prices are by rank, or by the devices that hold experts; a phase
 its slowest one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import numpy as np
 
 from sim import rng
-from sim.experts.draws import Draw, draw, exchange_weights
+from sim.experts.draws import Draw, draw, exchange_weights, expected_activated
 from sim.experts.law import RoutingLaw
 from sim.network.loads import Loads
 from sim.network.routes import Network
@@ -23,6 +25,9 @@ from sim.serving.ruled_steps import RuledSteps
 from sim.serving.step_plan import StepPlan
 from sim.serving.step_transfers import StepTransfers
 from sim.spec.scenario import Scenario
+
+_KNOWN = 64
+"""Numbers of tokens of which the expectations are kept."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,9 @@ class StepPricer:
         self._ranks = RankPrices(scenario, layout, self._program.slots)
         self._roofline = Roofline.of(layout.device, scenario.engine.profile)
         self._transfers = StepTransfers(scenario, layout, network, self._program.slots)
+        self._activated: Callable[[int], np.ndarray] | None = None
+        if law is not None:
+            self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
         self.ruled: RuledSteps | None = None
         """Where the sums of a step are all that its price depends on, and are those of one rank."""
         if law is None and layout.dp == 1:
@@ -109,7 +117,7 @@ class StepPricer:
         scenario, layout = self._scenario, self._layout
         tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens)
         generator = rng.stream(scenario.seed, "routing", self._stream_number, step)
-        drawn = draw(law, int(tokens.sum()), generator, scenario.experts.draws)
+        drawn = draw(law, int(tokens.sum()), generator, scenario.experts.draws, self._activated)
         operators = expert_operators(
             scenario.model,
             scenario.deployment.precision,
@@ -120,9 +128,9 @@ class StepPricer:
         experts = cost((operator.work for operator in operators), self._roofline)
         self._compute(tally, "experts", experts, layout.expert_tp)
         weights = self._weights(law, drawn)
-        share = np.repeat(tokens / tokens.sum() / layout.tp, layout.tp)
-        for slot in self._transfers.exchanges:
-            self._move(tally, slot, self._transfers.exchange(slot, share, weights))
+        sources = np.repeat(tokens, layout.tp)
+        for slot, loads in self._transfers.exchange(sources, weights).items():
+            self._move(tally, slot, loads)
         return drawn
 
     def _weights(self, law: RoutingLaw, drawn: Draw) -> np.ndarray:

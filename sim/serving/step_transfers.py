@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
-from sim.network.exchange import Exchange, combine, dispatch
-from sim.network.loads import Loads
+from sim.network.exchange import Exchange, Sources, combine, dispatch
+from sim.network.loads import FloatArray, Loads
 from sim.network.routes import Network
+from sim.network.sums import SetSums
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
 from sim.spec.device import ELEMENT_BYTES
@@ -44,6 +45,9 @@ class StepTransfers:
             for slot in self.exchanges
         }
 
+        self._known_sources = b""
+        self._sources: dict[str, Sources] = {}
+
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
@@ -61,10 +65,25 @@ class StepTransfers:
             return replace(loads, latency_s=0.0)
         return loads.launched(self._profile.collective_launch_s)
 
-    def exchange(self, slot: str, source_share: np.ndarray, weights: np.ndarray) -> Loads:
-        """Tokens on the way to their experts or back; see `Exchange.loads`."""
-        found = self.exchanges[slot].loads(source_share, weights, self._token_bytes[slot])
-        return self._capped(found).launched(self._profile.collective_launch_s)
+    def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
+        """Tokens (sources) on the way to their experts and back; see `Exchange.loads`."""
+        known = source_tokens.tobytes()
+        if known != self._known_sources:
+            self._known_sources = known
+            share = source_tokens / source_tokens.sum()
+            self._sources = {
+                slot: exchange.spread(share, self._token_bytes[slot])
+                for slot, exchange in self.exchanges.items()
+            }
+        found = {}
+        sums: dict[SetSums, FloatArray] = {}
+        for slot, exchange in self.exchanges.items():
+            summed = exchange.weight_sums
+            if summed not in sums:
+                sums[summed] = summed.of(weights)
+            loads = exchange.loads_of(self._sources[slot], sums[summed])
+            found[slot] = self._capped(loads).launched(self._profile.collective_launch_s)
+        return found
 
     def seconds(self, loads: Loads) -> Real:
         """How long a transfer takes alone."""
@@ -93,10 +112,8 @@ def _collectives(
 def _exchanges(
     scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
 ) -> dict[str, Exchange]:
-    makers = {"dispatch": dispatch, "combine": combine}
-    protocol = scenario.experts.dispatch
-    return {
-        slot: make(network, layout.devices, protocol)
-        for slot, make in makers.items()
-        if slot in slots
-    }
+    if "dispatch" not in slots:
+        return {}
+    there = dispatch(network, layout.devices, scenario.experts.dispatch)
+    back = combine(network, layout.devices, scenario.experts.dispatch)
+    return {"dispatch": there, "combine": back.summed_as(there)}
