@@ -18,10 +18,11 @@ from sim.network.instants import CUT, sleep_until
 from sim.physics.energy import energy_j
 from sim.record.recorder import ExpertTokens, Recorder
 from sim.serving.clients import closed_loop_client, open_stream
+from sim.serving.company import companies
 from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
-from sim.serving.players import Player, fused, phase_by_phase, ruled, step_by_step
+from sim.serving.player import Player
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
@@ -67,30 +68,22 @@ def _replicas(
     env: simpy.Environment, deployed: DeployedScenario, recorder: Recorder
 ) -> Iterator[Replica]:
     fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
-    for number, one in enumerate(deployed.replicas):
-        log = _log(deployed, one, recorder)
-        ranks = [_rank(deployed.scenario, one, rank) for rank in range(one.layout.dp)]
-        most_steps = 1 if deployed.scenario.fidelity == "layer" else math.inf
-        player = _player(env, fabric, deployed, number, log)
-        yield Replica(env, ranks, player, log, most_steps=most_steps)
-
-
-def _player(
-    env: simpy.Environment,
-    fabric: Fabric,
-    deployed: DeployedScenario,
-    number: int,
-    log: ReplicaLog,
-) -> Player:
-    """Steps are one event where that is exact: no other replica uses this one's links."""
-    pricer = deployed.replicas[number].pricer
-    others = [one for place, one in enumerate(deployed.replicas) if place != number]
-    shares = any(pricer.used_links & other.pricer.used_links for other in others)
-    if shares or deployed.scenario.fidelity == "layer":
-        return step_by_step(env, pricer.plan, phase_by_phase(env, fabric), log)
-    if pricer.ruled is None or deployed.scenario.record.transfers:
-        return step_by_step(env, pricer.plan, fused(env), log)
-    return ruled(env, pricer.ruled, log)
+    scenario = deployed.scenario
+    plays_phases = scenario.fidelity == "layer"
+    circles = companies([one.pricer.used_links for one in deployed.replicas])
+    for one, company in zip(deployed.replicas, circles, strict=True):
+        player = Player(
+            env,
+            one.pricer.plan,
+            _log(deployed, one, recorder),
+            company,
+            fabric,
+            # Transfers are recorded from plans, which are made one a step.
+            ruled=None if scenario.record.transfers else one.pricer.ruled,
+            plays_phases=plays_phases,
+        )
+        ranks = [_rank(scenario, one, rank) for rank in range(one.layout.dp)]
+        yield Replica(env, ranks, player, most_steps=1 if plays_phases else math.inf)
 
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:

@@ -74,32 +74,43 @@ class Fabric:
         self._crowds: dict[_Crowd, None] = {}
         self._stale: dict[_Crowd, None] = {}
 
-    def transfer(self, loads: Loads, alone_ends_at_s: float | None = None) -> Event:
-        """Start a transfer now; the event comes at its end, with `Moved` as its value.
+    def transfer(
+        self,
+        loads: Loads,
+        alone_ends_at_s: float | None = None,
+        started_s: float | None = None,
+    ) -> Event:
+        """Move bytes, from now on; the event comes at the end, with `Moved` as its value.
 
-        Who has reckoned already when it ends if it meets nobody can say so, to the last bit.
+        Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
+        that started earlier has been alone so far.
         """
         done = self._env.event()
-        now_s = self._env.now
+        started_s = self._env.now if started_s is None else started_s
         drain_s = float(loads.drain_s(self._capacity_bytes_per_s))
         alone_s = loads.latency_s + drain_s
-        ends_at_s = now_s + alone_s if alone_ends_at_s is None else alone_ends_at_s
+        ends_at_s = started_s + alone_s if alone_ends_at_s is None else alone_ends_at_s
         if drain_s == 0:
             end = Moved(alone_s, was_alone=True)
             call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
-        flow = _Flow(loads, done, now_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
-        call_at(self._env, now_s + loads.latency_s, STARTS, lambda: self._begin(flow))
+        flow = _Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
+        drains_at_s = started_s + loads.latency_s
+        if drains_at_s < self._env.now:
+            self._begin(flow, drains_at_s)
+        else:
+            call_at(self._env, drains_at_s, STARTS, lambda: self._begin(flow, drains_at_s))
         return done
 
-    def _begin(self, flow: _Flow) -> None:
-        """Put the first byte on the links."""
+    def _begin(self, flow: _Flow, since_s: float) -> None:
+        """Put the first byte on the links; or those that are left, if it is there since earlier."""
         mask = flow.loads.mask
         met = [crowd for crowd in self._crowds if crowd.mask & mask]
         if met:
+            flow.left_share -= flow.share_per_s * (self._env.now - since_s)
             self._join(flow, met)
             return
-        self._form([flow], mask)
+        self._form([flow], mask).since_s = since_s
         self._plan_end(flow, flow.alone_ends_at_s)
 
     def _join(self, flow: _Flow, met: list[_Crowd]) -> None:

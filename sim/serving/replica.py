@@ -13,9 +13,8 @@ import simpy
 from sim.network.instants import STARTS, sleep_until
 from sim.physics.sums import StepSums
 from sim.record.recorder import Status
-from sim.serving.players import Player
+from sim.serving.player import Player
 from sim.serving.rank import Rank
-from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import Snapshot
 from sim.serving.sequence import ServedSequence
 from sim.serving.stretch import Stretch
@@ -28,16 +27,15 @@ class Replica:
         self,
         env: simpy.Environment,
         ranks: Sequence[Rank],
-        play: Player,
-        log: ReplicaLog,
+        player: Player,
         *,
         most_steps: float = np.inf,
     ) -> None:
         """`most_steps` go by without a look at the ranks, where they go by rule."""
         self._env = env
         self._ranks = ranks
-        self._play = play
-        self._log = log
+        self._player = player
+        self._log = player.log
         self._most_steps = most_steps
         self._step = 0
         """The last one of which the ranks were told that it ended."""
@@ -71,11 +69,13 @@ class Replica:
         """Serve for ever: choose the tokens of the next steps, live through them, end sequences."""
         while True:
             if all(rank.is_idle for rank in self._ranks):
+                self._player.company.end()
                 self._work_arrived = self._env.event()
                 yield self._work_arrived
             if self._env.peek() <= self._env.now:
                 # What ends or arrives at this instant comes before what starts.
                 yield sleep_until(self._env, self._env.now, STARTS)
+            self._player.company.begin()
             yield from self._one_stretch()
 
     def stop(self) -> None:
@@ -96,7 +96,7 @@ class Replica:
             self._step += 1
             return
         self._stretch = stretch
-        yield from self._play(stretch)
+        yield from self._player.play(stretch)
         stretch.steps = len(stretch.ends_s)
         self._catch_up()
         self._stretch = None

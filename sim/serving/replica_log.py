@@ -67,32 +67,30 @@ class ReplicaLog:
         self.recorder.stalls.append(stall)
 
     def stretch(self, stretch: Stretch, ended: int) -> None:
-        """Record the first so many steps of a stretch that went by rule."""
+        """Record the steps of a stretch that went by rule, up to so many."""
         assert self.stretches is not None
-        self.stretches.add(stretch, 0, ended, stretch.start_s)
+        done = stretch.logged
+        start_s = stretch.ends_s[done - 1] if done else stretch.start_s
+        self.stretches.add(stretch, done, ended - done, start_s)
+        stretch.logged = ended
 
-    def step(
-        self,
-        stretch: Stretch,
-        start_s: float,
-        sums: StepSums,
-        plan: StepPlan,
-        played: Played | None,
-    ) -> None:
+    def step(self, stretch: Stretch, start_s: float, plan: StepPlan, played: Played | None) -> None:
         """Record the last step of a stretch that has ended: its tokens, time, and what it used."""
         if self.keeps_transfers:
             number = stretch.first_step + len(stretch.ends_s) - 1
             self._transfers(number, start_s, plan, played)
         if self.stretches is not None:
             if played is None:
-                self.stretches.add(stretch, len(stretch.ends_s) - 1, 1, start_s)
+                self.stretch(stretch, len(stretch.ends_s))
                 return
             self.stretches.settle()
+        stretch.logged = len(stretch.ends_s)
         by_kind = plan.seconds_by_kind(played)
         waits_s = _waits_s(plan, by_kind)
         self._device_use(plan, by_kind, waits_s)
         self._expert_use(plan)
         add_link_use(self.recorder.links, plan, played, self.capacity_bytes_per_s)
+        sums = stretch.sums_after(len(stretch.ends_s) - 1)
         self._tokens(stretch, start_s, sums, by_kind, float(waits_s.mean()))
 
     def _tokens(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
+from simpy.events import EventPriority
 
 from sim.network.instants import ENDS, sleep_until
 from sim.physics.sums import StepSums
@@ -30,6 +31,8 @@ class Stretch:
     """Of the last of these ends."""
     passed: int = 0
     """Steps that the ranks have been told of."""
+    logged: int = 0
+    """Steps that are recorded."""
 
     @property
     def is_over(self) -> bool:
@@ -50,12 +53,13 @@ class Stretch:
         self.steps = min(self.steps, last + 1)
         if last + 1 < len(self.ends_s):
             del self.ends_s[last + 1 :]
-            self._hasten(env)
+            self.hasten(env, self.ends_s[-1], ENDS)
 
-    def _hasten(self, env: simpy.Environment) -> None:
+    def hasten(self, env: simpy.Environment, at_s: float, priority: EventPriority) -> None:
+        """Let the alarm go off sooner."""
         # SimPy cannot move an event, but whoever waits for one can be made to wait for another.
         assert self.alarm is not None
-        sooner = sleep_until(env, self.ends_s[-1], ENDS)
+        sooner = sleep_until(env, at_s, priority)
         sooner.callbacks, self.alarm.callbacks = self.alarm.callbacks, sooner.callbacks
         self.alarm = sooner
 

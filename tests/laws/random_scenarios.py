@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from sim.spec.scenario import Engine, Experts, Pool, Scenario
+from sim.spec.scenario import Engine, Experts, Pool, Record, Scenario
 from sim.spec.workload import Workload
 from tests.laws.attention_models import HYBRID, SPARSE
 from tests.laws.scenarios import (
@@ -115,7 +115,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         experts=draw(expert_choices(_protocols(replicas, devices // machine.boxes))),
         workload=draw(workloads()),
         seed=draw(st.integers(0, 1000)),
-        **fixed,
+        **({"record": Record(transfers=draw(st.booleans()))} | fixed),
     )
     blocks = draw(st.sampled_from([None, 10, 16, 30]))
     return asked if blocks is None else with_cache(asked, blocks)

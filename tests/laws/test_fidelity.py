@@ -8,16 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import simulation
+from sim.serving.player import Player
 from sim.simulation import Run, simulate
-from sim.spec.scenario import Scenario
+from sim.spec.scenario import Record, Scenario
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 from tests.laws.scenarios import (
     DENSE,
+    IDEAL,
     LATENT,
+    MIXTURE,
+    ROUGH,
+    WINDOWED,
+    engine,
     pool,
     scenario,
     switched,
+    two_sockets,
     work,
 )
 
@@ -37,10 +43,14 @@ def check_equal(one: Run, other: Run) -> None:
 
 
 def check(asked: Scenario) -> None:
-    auto = simulate(asked)
-    layer = simulate(asked.model_copy(update={"fidelity": "layer"}))
+    """With and without a record of transfers, for which steps are planned one by one."""
+    for record in (Record(transfers=True), Record()):
+        recorded = asked.model_copy(update={"record": record})
 
-    check_equal(auto, layer)
+        auto = simulate(recorded)
+        layer = simulate(recorded.model_copy(update={"fidelity": "layer"}))
+
+        check_equal(auto, layer)
 
 
 ENDS_S = st.sampled_from([None, None, 1e-3, 5e-3])
@@ -59,22 +69,22 @@ def test_auto_equals_layer_in_many_runs(asked: Scenario, until_s: float | None) 
     check(asked.model_copy(update={"until_s": until_s}))
 
 
-def players_of(asked: Scenario) -> list[str]:
-    """How each replica of a run was played."""
-    used: list[str] = []
+def ways_of(asked: Scenario) -> set[str]:
+    """How the steps of a run were lived through."""
+    used: set[str] = set()
 
     def noted(name: str) -> Callable[..., Any]:
-        make = getattr(simulation, name)
+        live = getattr(Player, name)
 
-        def player(*given: Any) -> Any:
-            used.append(name)
-            return make(*given)
+        def noting(*given: Any) -> Any:
+            used.add(name)
+            return live(*given)
 
-        return player
+        return noting
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("fused", "phase_by_phase"):
-            patch.setattr(simulation, name, noted(name))
+        for name in ("_many_steps", "_one_step", "_phases"):
+            patch.setattr(Player, name, noted(name))
         simulate(asked)
     return used
 
@@ -86,21 +96,73 @@ OWN_RAILS = pool(2, replicas=2, devices=(0, 2, 1, 3))  # each over both boxes, o
 @pytest.mark.parametrize(
     ("replicas", "nics", "expected"),
     [
-        (pool(2), 2, ["fused"]),
-        (APART, 2, ["fused", "fused"]),
-        (OWN_RAILS, 2, ["fused", "fused"]),
-        (OWN_RAILS, 1, ["phase_by_phase", "phase_by_phase"]),
-        (pool(1, replicas=2), 1, ["fused", "fused"]),
+        (pool(2), 2, {"_many_steps"}),
+        (APART, 2, {"_many_steps"}),
+        (OWN_RAILS, 2, {"_many_steps"}),
+        (OWN_RAILS, 1, {"_many_steps", "_phases"}),
+        (pool(1, replicas=2), 1, {"_many_steps"}),
     ],
 )
-def test_replicas_are_played_in_phases_only_where_they_share_links(
-    replicas: Any, nics: int, expected: list[str]
+def test_steps_are_played_in_phases_only_where_replicas_share_links(
+    replicas: Any, nics: int, expected: set[str]
 ) -> None:
-    asked = scenario(DENSE, replicas, on=switched(2, 2, nics=nics))
+    asked = scenario(DENSE, replicas, on=switched(2, 2, nics=nics), record=Record())
 
-    assert players_of(asked) == expected
-    as_phases = players_of(asked.model_copy(update={"fidelity": "layer"}))
-    assert as_phases == ["phase_by_phase"] * len(expected)
+    assert ways_of(asked) == expected
+    assert ways_of(asked.model_copy(update={"fidelity": "layer"})) == {"_phases"}
+
+
+def test_experts_are_drawn_step_by_step() -> None:
+    assert ways_of(scenario(LATENT, pool(1, 2))) == {"_one_step"}
+
+
+@st.composite
+def scenarios_in_company(draw: st.DrawFn) -> Scenario:
+    """Two replicas that share links, and whose requests come now and then, so that each is alone
+    for some steps, is disturbed in the middle of one, and is left alone again."""
+    model = draw(st.sampled_from([DENSE, LATENT, MIXTURE, WINDOWED]))
+    is_dense = model.experts is None
+    shape = draw(st.sampled_from([(2, 1)] if is_dense else [(2, 1), (1, 2)]))
+    machine = draw(st.sampled_from([switched(2, 2, nics=1), two_sockets(2)]))
+    rate_per_s = draw(st.sampled_from([500.0, 2000.0, 8000.0]))
+    return scenario(
+        model,
+        pool(*shape, replicas=2, devices=(0, 2, 1, 3)),
+        on=machine,
+        engine=engine(max_sequences=4, profile=draw(st.sampled_from([IDEAL, ROUGH]))),
+        record=Record(),
+        workload=work(
+            draw(st.integers(2, 10)),
+            {"kind": "poisson", "rate_per_s": rate_per_s},
+            prompt=draw(st.sampled_from([8, 40])),
+            output=draw(st.sampled_from([2, 9])),
+        ),
+    ).model_copy(update={"seed": draw(st.integers(1, 1000))})
+
+
+def check_in_company(asked: Scenario) -> None:
+    """To 1e-9 of each number, or of what is added up in it."""
+    auto = simulate(asked)
+    layer = simulate(asked.model_copy(update={"fidelity": "layer"}))
+
+    for name in ("requests", "links", "devices", "experts", "steps"):
+        one, other = (getattr(run, name) for run in (auto, layer))
+        if name == "steps":
+            one, other = by_replica(one), by_replica(other)
+        pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-12)
+
+
+@given(scenarios_in_company())
+@FAST
+def test_auto_is_layer_in_company(asked: Scenario) -> None:
+    check_in_company(asked)
+
+
+@pytest.mark.slow
+@given(scenarios_in_company())
+@SWEEP
+def test_auto_is_layer_in_company_in_many_runs(asked: Scenario) -> None:
+    check_in_company(asked)
 
 
 def test_a_replica_that_is_left_alone_on_shared_links_runs_as_if_fused() -> None:

@@ -9,9 +9,10 @@ from sim.physics.sums import StepSums
 from sim.record.recorder import Recorder, RequestRow
 from sim.record.row_table import RowTable
 from sim.serving.clients import open_stream
+from sim.serving.company import Company
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
-from sim.serving.players import fused, step_by_step
+from sim.serving.player import Player
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
@@ -47,12 +48,9 @@ def replica(
     """One device, no links."""
     limits = RankLimits(max_sequences, max_step_tokens)
     log = ReplicaLog(recorder, "main", number, np.array([number]), np.zeros(0))
-    return Replica(
-        env,
-        [Rank(rank, limits, KvCache(kv_blocks, block_tokens)) for rank in range(ranks)],
-        step_by_step(env, lambda step, sums: constant_plan(step_seconds(sums)), fused(env), log),
-        log,
-    )
+    player = Player(env, lambda step, sums: constant_plan(step_seconds(sums)), log, Company())
+    caches = [KvCache(kv_blocks, block_tokens) for _ in range(ranks)]
+    return Replica(env, [Rank(rank, limits, cache) for rank, cache in enumerate(caches)], player)
 
 
 def serve(
