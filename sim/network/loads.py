@@ -117,7 +117,17 @@ class Loads:
         least_drain_s = self.least_drain_s
         if isinstance(least_drain_s, np.ndarray):
             least_drain_s = least_drain_s[index]
-        return replace(self, amounts=self.amounts[index], least_drain_s=least_drain_s)
+        # Written out, because `replace` takes longer than all the rest of a transfer.
+        return Loads(
+            self.links,
+            self.amounts[index],
+            self.streams,
+            self.latency_s,
+            self.mask,
+            least_drain_s,
+            self.spread,
+            self.is_capped,
+        )
 
 
 def mask_of(links: Iterable[int]) -> int:

@@ -117,6 +117,8 @@ class Replica:
             return None
         steps = self._most_steps
         for rank in self._ranks:
+            if steps == 1:
+                break
             steps = min(steps, rank.steps_by_rule(step))
         if len(self._ranks) == 1:
             growing = self._ranks[0].decoding.growing
