@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from sim.cli.files import new, schema
+from sim.cli.measured import calibrate, validate
 from sim.cli.prices import kernel, roofline
 from sim.cli.traces import SkipBadOption, TraceFormatOption, trace, trace_settings
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
@@ -270,3 +271,5 @@ app.command(
     epilog="Example: moesim roofline deepseek-r1 --device h200-sxm --batch 64 --length 4096"
 )(roofline)
 app.command(epilog="Example: moesim kernel h100-sxm gemm m=64 n=4096 k=4096 dtype=fp8")(kernel)
+app.command(epilog="Example: moesim validate points.csv --engine plain")(validate)
+app.command(epilog="Example: moesim calibrate points.csv --device h100-sxm")(calibrate)

@@ -24,7 +24,12 @@ class Element(StrEnum):
 
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-_Engine = Annotated[str, typer.Option(help="The engine profile: its efficiencies and overheads.")]
+_Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", "--profile", help="The engine profile: its efficiencies and overheads."
+    ),
+]
 
 
 def roofline(

@@ -6,6 +6,7 @@ any other; their sum over devices rides on the one that the routed experts need.
 
 from typing import Literal
 
+from sim.physics.grids import WEIGHT_TYPE, expert_kernel
 from sim.physics.kernels import elementwise, grouped_product, product
 from sim.physics.work import Operator, Real
 from sim.spec.model import ModelSpec, RoutedExperts
@@ -70,6 +71,7 @@ def expert_operators(
         precision.weights,
         precision.activations,
         matrices=3 if model.gated else 2,
+        kernel=expert_kernel(WEIGHT_TYPE[precision.weights], experts.experts),
     )
     return [Operator("experts", "experts", len(model.expert_layers), "moe_experts", work)]
 

@@ -9,9 +9,18 @@ read of keys and values where a long prefill does not fit on the chip.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sim.physics.grids import (
+    MEASURED_TYPE,
+    AttentionKernel,
+    attention_kernel,
+    expert_grid,
+    expert_kernel,
+    product_grid,
+    product_kernel,
+)
 from sim.physics.skew import busiest_rank
 from sim.physics.sums import causal_pairs
-from sim.physics.work import Real, Work, where_any
+from sim.physics.work import Grid, Real, Work, where_any
 from sim.spec.device import ELEMENT_BYTES, ElementType
 
 ELEMENT_OF_DTYPE: dict[str, ElementType] = {
@@ -35,21 +44,23 @@ class Core(NamedTuple):
     value_size: int
     kv_elements: float
     """Read for each token attended to, once for all heads that share it."""
+    kv_heads: float
+    """That share none."""
 
 
 def grouped_core(heads: float, kv_heads: float, head_size: int) -> Core:
     """Heads in groups that share a key and a value."""
-    return Core(heads, head_size, head_size, 2 * kv_heads * head_size)
+    return Core(heads, head_size, head_size, 2 * kv_heads * head_size, kv_heads)
 
 
 def latent_core(heads: float, kv_rank: int, rope_size: int) -> Core:
     """Absorbed latent attention: one vector, read once, is key and value of every head."""
-    return Core(heads, kv_rank + rope_size, kv_rank, kv_rank + rope_size)
+    return Core(heads, kv_rank + rope_size, kv_rank, kv_rank + rope_size, 1)
 
 
 def expanded_core(heads: float, query_size: int, value_size: int) -> Core:
     """Latent attention with a decompressed key and value for each head."""
-    return Core(heads, query_size, value_size, heads * (query_size + value_size))
+    return Core(heads, query_size, value_size, heads * (query_size + value_size), heads)
 
 
 def attention(
@@ -59,6 +70,8 @@ def attention(
     kv_tokens: Real,
     kv: ElementType,
     activations: ElementType = "bf16",
+    kernel: str = "",
+    grid: Grid | None = None,
 ) -> Work:
     """Fused attention of `queries` tokens: score and context in one pass, nothing in between."""
     per_pair = core.heads * (core.query_size + core.value_size)
@@ -67,6 +80,8 @@ def attention(
         flop=2 * per_pair * pairs,
         bytes=kv_bytes * kv_tokens + per_pair * ELEMENT_BYTES[activations] * queries,
         arithmetic=kv,
+        kernel=kernel,
+        grid=grid,
     )
 
 
@@ -85,6 +100,8 @@ def product(
         flop=2 * batches * n * k * m,
         bytes=row_bytes * m + where_any(m, weight_bytes),
         arithmetic=weights,
+        kernel=product_kernel(weights),
+        grid=product_grid(m, n, k, batches),
     )
 
 
@@ -96,6 +113,7 @@ def grouped_product(
     weights: ElementType,
     activations: ElementType = "bf16",
     matrices: int = 3,
+    kernel: str = "",
 ) -> Work:
     """Routed experts on one device: `tokens` copies over the experts that got any.
 
@@ -108,6 +126,8 @@ def grouped_product(
         bytes=size * ELEMENT_BYTES[weights] * activated_experts
         + row_elements * ELEMENT_BYTES[activations] * tokens,
         arithmetic=weights,
+        kernel=kernel,
+        grid=expert_grid(tokens, activated_experts, hidden, intermediate, matrices),
     )
 
 
@@ -121,7 +141,13 @@ def gemm(m: Real, n: float, k: float, dtype: str) -> Work:
     element = ELEMENT_OF_DTYPE[dtype]
     in_16_bits = product(m, n, k, element)
     saved = (2.0 - ELEMENT_BYTES[element]) * k * m if element in ("fp8", "fp4") else 0.0
-    return Work(in_16_bits.flop, in_16_bits.bytes - saved, element)
+    return Work(
+        in_16_bits.flop,
+        in_16_bits.bytes - saved,
+        element,
+        f"gemm/{MEASURED_TYPE[dtype]}",
+        in_16_bits.grid,
+    )
 
 
 def gqa_decode(
@@ -129,7 +155,7 @@ def gqa_decode(
 ) -> Work:
     """One new token of each of `batch` sequences with `kv_tokens` in the cache."""
     core = grouped_core(heads, kv_heads, head_dim)
-    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype])
+    return _decode("gqa_decode", core, batch, batch * kv_tokens, kv_dtype)
 
 
 def gqa_prefill(
@@ -146,9 +172,7 @@ def gqa_prefill(
     """`new_tokens` of each of `batch` sequences after a cached prefix."""
     core = grouped_core(heads, kv_heads, head_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal)
-    return attention(
-        core, batch * new_tokens, batch * pairs, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype]
-    )
+    return _prefill("gqa_prefill", core, batch, new_tokens, pairs, kv_tokens, kv_dtype)
 
 
 def mla_decode(
@@ -156,7 +180,7 @@ def mla_decode(
 ) -> Work:
     """Absorbed latent attention of one new token a sequence, without the projections."""
     core = latent_core(heads, kv_rank, rope_dim)
-    return attention(core, batch, batch * kv_tokens, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype])
+    return _decode("mla_decode", core, batch, batch * kv_tokens, kv_dtype)
 
 
 def mla_prefill(
@@ -171,9 +195,7 @@ def mla_prefill(
     """Latent attention with keys and values decompressed, causal, without the projections."""
     core = expanded_core(heads, qk_dim, v_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal=True)
-    return attention(
-        core, batch * new_tokens, batch * pairs, batch * kv_tokens, ELEMENT_OF_DTYPE[kv_dtype]
-    )
+    return _prefill("mla_prefill", core, batch, new_tokens, pairs, kv_tokens, kv_dtype)
 
 
 def moe_experts(
@@ -189,7 +211,9 @@ def moe_experts(
 ) -> Work:
     """The busiest of `ep` ranks when `group_tokens` tokens choose `top_k` experts each."""
     tokens, activated = busiest_rank(group_tokens, experts, top_k, ep, distribution)
-    return grouped_product(tokens, activated, hidden, intermediate / tp, ELEMENT_OF_DTYPE[dtype])
+    kernel = expert_kernel(MEASURED_TYPE[dtype], experts)
+    element = ELEMENT_OF_DTYPE[dtype]
+    return grouped_product(tokens, activated, hidden, intermediate / tp, element, kernel=kernel)
 
 
 KERNELS: dict[str, Callable[..., Work]] = {
@@ -201,6 +225,34 @@ KERNELS: dict[str, Callable[..., Work]] = {
     "moe_experts": moe_experts,
 }
 """The work of each kind of measured kernel, from its parameters."""
+
+
+def core_kernel(kind: str, core: Core, kv: str) -> AttentionKernel:
+    """The measured kernel in which attention of this kind runs."""
+    return attention_kernel(kind, core.heads, core.kv_heads, core.query_size, kv)
+
+
+def _decode(kind: str, core: Core, batch: Real, kv_tokens: Real, kv_dtype: str) -> Work:
+    kernel = core_kernel(kind, core, MEASURED_TYPE[kv_dtype])
+    grid = kernel.grid(batch, batch, kv_tokens, kv_tokens)
+    element = ELEMENT_OF_DTYPE[kv_dtype]
+    return attention(core, batch, kv_tokens, kv_tokens, element, kernel=kernel.name, grid=grid)
+
+
+def _prefill(
+    kind: str,
+    core: Core,
+    batch: Real,
+    new_tokens: Real,
+    pairs: Real,
+    kv_tokens: Real,
+    kv_dtype: str,
+) -> Work:
+    kernel = core_kernel(kind, core, MEASURED_TYPE[kv_dtype])
+    queries, pairs, kv_tokens = batch * new_tokens, batch * pairs, batch * kv_tokens
+    grid = kernel.grid(queries, batch, pairs, kv_tokens)
+    element = ELEMENT_OF_DTYPE[kv_dtype]
+    return attention(core, queries, pairs, kv_tokens, element, kernel=kernel.name, grid=grid)
 
 
 def _prefill_sums(new_tokens: Real, prefix_tokens: Real, causal: bool) -> tuple[Real, Real]:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from sim.physics.curves import Curves, curves_of
 from sim.physics.work import Real, Work
 from sim.spec.device import DeviceSpec, ElementType
 from sim.spec.scenario import EngineProfile
@@ -23,6 +24,8 @@ class Roofline:
     """By the type of the operands, of those that the device can multiply."""
     memory_bytes_per_s: float
     launch_s: float
+    curves: Curves | None = None
+    """Measured kernels, where the profile has them; for others the roofs hold."""
 
     @classmethod
     def of(cls, device: DeviceSpec, profile: EngineProfile) -> "Roofline":
@@ -35,10 +38,18 @@ class Roofline:
                 continue
             peaks[element] = peak_flop_per_s * profile.compute_efficiency
         memory_bytes_per_s = device.memory_bytes_per_s * profile.memory_efficiency
-        return cls(peaks, memory_bytes_per_s, profile.kernel_launch_s)
+        curves = curves_of(device, profile)
+        return cls(peaks, memory_bytes_per_s, profile.kernel_launch_s, curves)
 
-    def seconds(self, work: Work) -> Real:
-        """How long one kernel with this work takes; no time where there is no work."""
+    def seconds(self, work: Work, *, repeated: bool = False) -> Real:
+        """How long one kernel with this work takes; no time where there is no work.
+
+        `repeated`: the same call ran just before, so that caches are warm; only curves know caches.
+        """
+        if self.curves is not None:
+            curve = self.curves.of(work)
+            if curve is not None:
+                return curve.seconds(work, repeated=repeated)
         compute_s = work.flop / self.flop_per_s[work.arithmetic]
         memory_s = work.bytes / self.memory_bytes_per_s
         if isinstance(compute_s, np.ndarray) or isinstance(memory_s, np.ndarray):
@@ -49,10 +60,18 @@ class Roofline:
         slower_s = max(compute_s, memory_s)
         return slower_s + self.launch_s if slower_s > 0 else 0.0
 
+    def covers(self, work: Work) -> np.ndarray:
+        """Whether the price is that of a measured kernel at a size that was measured."""
+        if self.curves is None:
+            return np.asarray(False)
+        return self.curves.covers(work)
 
-def seconds(work: Work, device: DeviceSpec, profile: EngineProfile) -> Real:
+
+def seconds(
+    work: Work, device: DeviceSpec, profile: EngineProfile, *, repeated: bool = False
+) -> Real:
     """How long one kernel with this work takes on this device."""
-    return Roofline.of(device, profile).seconds(work)
+    return Roofline.of(device, profile).seconds(work, repeated=repeated)
 
 
 def intensity(work: Work) -> Real:

@@ -29,6 +29,38 @@ or windowed. linear attention: in layers that keep a state instead. dense, exper
 of a dense layer, and of a layer of experts. head: once a step, embedding and output together."""
 
 
+class Grid(NamedTuple):
+    """How a kernel is cut into blocks that run at the same time, each with a loop inside.
+
+    Only put together here, so that prices without curves pay nothing; `cut` makes numbers of it.
+    """
+
+    items: Real
+    """Sequences, experts or matrices: what shares no block."""
+    blocks_each: float
+    """Blocks of one item, or of one tile of its rows."""
+    steps: Real
+    """Of the loop in a block, summed over the items: elements of k, tokens attended to."""
+    rows: Real | None = None
+    """Of all items, where these are cut into tiles of rows."""
+    rows_a_tile: float = 1.0
+
+    def cut(self) -> tuple[Real, Real]:
+        """Blocks, and the steps of the loop in each.
+
+        Rows fill half of their item's last tile, on average; each item has at least one.
+        """
+        items = np.maximum(self.items, _LEAST_ITEMS)
+        tiles = items
+        if self.rows is not None:
+            tiles = np.maximum(items, self.rows / self.rows_a_tile + 0.5 * items)
+        return tiles * self.blocks_each, self.steps / items
+
+
+_LEAST_ITEMS = 1e-9
+"""So that nothing to do divides by something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """FLOP, bytes moved between the device's memory and its chip, and the operands' type."""
@@ -36,6 +68,9 @@ class Work:
     flop: Real
     bytes: Real
     arithmetic: ElementType
+    kernel: str = "elementwise"
+    """Whose measured curve it is priced with: `gemm/fp8`, `gqa_decode/bf16/broad`."""
+    grid: Grid | None = None
 
     def __add__(self, other: "Work") -> "Work":
         """Both together, where they multiply in the same type."""

@@ -31,7 +31,7 @@ def header(name: str) -> str:
 
 
 def _float(name: str, value: float) -> str:
-    if name.endswith("_share"):
+    if name.endswith(("_share", "_error")):
         return f"{100 * value:.1f} %"
     if name.endswith("_ratio"):
         return f"{value:.3f} x"

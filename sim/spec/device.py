@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from sim.spec.base import (
     BytesPerSecond,
+    Count,
     FlopPerSecond,
     MisfitError,
     PositiveBytes,
@@ -38,6 +39,12 @@ class DeviceSpec(Spec):
     """Power when idle."""
     peak_w: Watts
     """Power when busy."""
+    processors: Count | None = None
+    """Streaming multiprocessors or compute units, among which a kernel's blocks are shared."""
+    cache_bytes: PositiveBytes | None = None
+    """The last cache before memory."""
+    measured_as: str | None = None
+    """Whose measured curves it is priced with: its own, or those of a device of its family."""
     node: str | None = None
     """The topology in which it usually stands; `moesim kernel` prices collectives on it."""
     source: Source
@@ -47,6 +54,10 @@ class DeviceSpec(Spec):
         if "bf16" not in self.peak_flop_per_s:
             raise MisfitError(
                 ("peak_flop_per_s",), "'bf16' is missing; give its rate, which all need"
+            )
+        if self.measured_as is not None and (self.processors is None or self.cache_bytes is None):
+            raise MisfitError(
+                ("measured_as",), "needs processors and cache_bytes beside it; give both, or none"
             )
         if self.idle_w > self.peak_w:
             raise MisfitError(

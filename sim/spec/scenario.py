@@ -15,6 +15,7 @@ from sim.spec.base import (
     Source,
     Spec,
 )
+from sim.spec.calibration import Calibration, no_curves
 from sim.spec.device import ElementType
 from sim.spec.model import ModelSpec
 from sim.spec.popularity import Popularity, UniformPopularity
@@ -131,6 +132,9 @@ class EngineProfile(Spec):
     """Added to the latency of each collective."""
     step_overhead_s: Seconds
     """Scheduling and sampling on the host, once a step."""
+    calibrations: dict[str, Calibration] = Field(default={})
+    """Measured curves by device, as devices name theirs in `measured_as`; without them, and for
+    kernels that no curve is of, the constants above hold."""
     source: Source
 
 
@@ -235,3 +239,12 @@ class Scenario(Spec):
     """The run ends when so many requests have ended."""
     seed: AtLeastZero = 1
     """Of all random draws."""
+
+    @model_validator(mode="after")
+    def _every_device_has_curves(self) -> "Scenario":
+        profile = self.engine.profile
+        for device in self.topology.devices:
+            problem = no_curves(device, profile.calibrations)
+            if problem:
+                raise MisfitError(("engine", "profile"), f"{profile.name} {problem}")
+        return self

@@ -20,6 +20,7 @@ from sim.network.loads import Loads
 from sim.network.routes import Network
 from sim.physics.kernels import ELEMENT_OF_DTYPE, KERNELS
 from sim.physics.roofline import seconds
+from sim.spec.calibration import no_curves
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.scenario import EngineProfile
 from sim.study.kernel_parameters import checked
@@ -66,12 +67,15 @@ def kernel_price(
 def _compute_s(
     device: DeviceSpec, profile: EngineProfile, kind: str, params: Mapping[str, Any]
 ) -> float:
+    problem = no_curves(device, profile.calibrations)
+    if problem:
+        raise ScenarioError(f"engine profile {profile.name} {problem}")
     work = KERNELS[kind](**params)
     try:
-        return float(seconds(work, device, profile))
-    except ValueError as problem:
+        return float(seconds(work, device, profile, repeated=True))
+    except ValueError as error:
         known = ", ".join(device.peak_flop_per_s)
-        raise ScenarioError(f"kernel {kind}: {problem}; its types are {known}") from problem
+        raise ScenarioError(f"kernel {kind}: {error}; its types are {known}") from error
 
 
 def _cluster(device: DeviceSpec, nodes: int) -> str:

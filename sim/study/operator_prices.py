@@ -1,11 +1,12 @@
 """The kernels of one forward pass, a row each: work, intensity, what bounds it, and its time."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.physics.roofline import bound, intensity, seconds
-from sim.physics.work import Operator, Work
+from sim.physics.work import Operator
 from sim.spec.device import DeviceSpec
 from sim.spec.scenario import EngineProfile
 
@@ -29,7 +30,8 @@ def operator_price(
     operator: Operator, device: DeviceSpec, profile: EngineProfile
 ) -> OperatorPrice | None:
     """What it costs on one device; None where it has nothing to do."""
-    work = Work(_total(operator.work.flop), _total(operator.work.bytes), operator.work.arithmetic)
+    given = operator.work
+    work = replace(given, flop=_total(given.flop), bytes=_total(given.bytes))
     took_s = seconds(work, device, profile)
     if not took_s:
         return None

@@ -12,6 +12,7 @@ from sim.catalog.load import load_device, load_model, load_profile
 from sim.errors import ScenarioError
 from sim.physics.operators import Mla, Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
+from sim.spec.calibration import no_curves
 from sim.spec.device import DeviceSpec
 from sim.spec.model import ModelSpec, Window
 from sim.spec.scenario import EngineProfile, Precision
@@ -77,6 +78,9 @@ def roofline(
     """A row for each kernel that has something to do, in the order in which a layer runs them."""
     _check(model, device, step, precision, tp)
     _check_mla(model, mla)
+    problem = no_curves(device, profile.calibrations)
+    if problem:
+        raise ScenarioError(f"engine profile {profile.name} {problem}")
     kernels = operators(model, precision, tp, step.sums(model.counted_window), mla)
     kernels += _routed_experts(model, precision, step.tokens, tp)
     priced = (operator_price(kernel, device, profile) for kernel in kernels)

@@ -64,7 +64,7 @@ def test_what_was_asked_for_is_there() -> None:
                 for shape in ("one-switch", "two-switches", "two-sockets", "direct")
             ]
         ),
-        "engines": "ideal plain",
+        "engines": "ideal plain measured",
     }
 
     for kind, text in wanted.items():
@@ -75,15 +75,17 @@ def test_what_was_asked_for_is_there() -> None:
 def test_every_number_of_a_device_has_a_source(name: str) -> None:
     document = read_document(names("devices")[name]).mapping
     numbers = {"peak_flop_per_s", "memory_bytes", "memory_bytes_per_s", "idle_w", "peak_w"}
+    numbers |= {"processors", "cache_bytes"} & set(document)
+    inherits = {"measured_as"} if document.get("measured_as", name) != name else set()
 
-    assert set(document["source"]) == numbers
+    assert set(document["source"]) == numbers | inherits
     assert all(len(text) > 10 for text in document["source"].values())
 
 
 @pytest.mark.parametrize("name", names("engines"))
 def test_every_number_of_an_engine_has_a_source(name: str) -> None:
     document = read_document(names("engines")[name]).mapping
-    numbers = set(document) - {"name", "description", "source"}
+    numbers = set(document) - {"name", "description", "source", "base"}
 
     is_for_all = isinstance(document["source"], str) and name == "ideal"
     assert is_for_all or set(document["source"]) == numbers

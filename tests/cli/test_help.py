@@ -8,6 +8,7 @@ import typer
 
 from sim.cli import app
 from tests.cli.commands import moesim
+from tests.study.measurements import measured_points
 
 COMMANDS = (
     "run",
@@ -16,6 +17,8 @@ COMMANDS = (
     "show",
     "roofline",
     "kernel",
+    "validate",
+    "calibrate",
     "demo",
     "trace",
     "new",
@@ -46,6 +49,7 @@ def test_every_command_has_help_that_ends_with_an_example_of_it(command: str) ->
 )
 def test_the_example_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    measured_points(tmp_path / "points.csv")
 
     outcome = moesim(*example(command))
 

@@ -14,16 +14,27 @@ from sim.spec.base import Spec
 from sim.units import UNIT_OF_SUFFIX
 
 WITHOUT_UNIT = {
+    "blocks": "counts of thread blocks",
     "burstiness": "the shape of a gamma distribution",
+    "cache_gain": "how many times as fast",
     "concentration": "the parameter of a Dirichlet distribution",
     "cv": "a standard deviation over its mean",
     "exponent": "of a power law",
+    "held_out_rows_median": "a relative error",
+    "held_out_rows_p90": "a relative error",
+    "held_out_shapes_median": "a relative error",
+    "held_out_shapes_p90": "a relative error",
     "mean": "of token counts, which have no unit",
+    "median": "a relative error",
+    "p90": "a relative error",
     "range_ratio": "of a length to its middle, as vLLM calls it",
     "rate_scale": "how many times as fast",
     "sigma": "a standard deviation of logarithms",
+    "split_steps": "how many steps of a loop",
+    "steps": "counts of steps of a loop",
     "time_scale": "how many times as long",
     "weights": "only their ratios count",
+    "worst": "a relative error",
     "window": "two instants that carry their unit in the file",
 }
 SHARES = ("_share", "_efficiency")

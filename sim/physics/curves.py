@@ -1,0 +1,164 @@
+"""Seconds of a kernel from a curve that was fitted to measurements.
+
+    launch + step * n / (1 + n / split) + together(compute, traffic, waves)
+    compute = flop / (peak * efficiency) * sqrt(1 + (1 / fill) ** 2)
+    traffic = bytes / (bandwidth * efficiency)
+    waves   = wave * w ** 2 / (1 + w)
+
+A kernel is cut into blocks, each with a loop of n steps: w is blocks over processors, the waves in
+which they run, the first of which is part of the launch. fill is w, or more where long loops are
+cut into pieces for idle processors; below 1 some do nothing. n / (1 + n / split) is the longest
+piece of a loop. Every term grows with flop, bytes, blocks and steps, and none is faster than peak.
+What is left out shows in the errors that each curve carries.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim.physics.work import Grid, Real, Work
+from sim.spec.calibration import FittedSizes, KernelCurve
+from sim.spec.device import DeviceSpec, ElementType
+from sim.spec.scenario import EngineProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A fitted curve on a device, ready to price."""
+
+    launch_s: float
+    flop_per_s: float
+    memory_bytes_per_s: float
+    wave_s: float
+    step_s: float
+    split_steps: float
+    cache_gain: float
+    has_overlap: bool
+    processors: float
+    cache_bytes: float
+    fitted_to: FittedSizes
+
+    @classmethod
+    def of(cls, device: DeviceSpec, element: ElementType, fitted: KernelCurve) -> "Curve":
+        """Shares made rates of this device, for operands of this type."""
+        assert device.processors is not None, "the device's spec has checked it"
+        assert device.cache_bytes is not None, "the device's spec has checked it"
+        peak_flop_per_s = device.peak_flop_per_s[device.arithmetic(element)]
+        return cls(
+            launch_s=fitted.launch_s,
+            flop_per_s=peak_flop_per_s * fitted.compute_efficiency,
+            memory_bytes_per_s=device.memory_bytes_per_s * fitted.memory_efficiency,
+            wave_s=fitted.wave_s,
+            step_s=fitted.step_s,
+            split_steps=fitted.split_steps,
+            cache_gain=fitted.cache_gain,
+            has_overlap=fitted.overlap == "partial",
+            processors=float(device.processors),
+            cache_bytes=device.cache_bytes,
+            fitted_to=fitted.fitted_to,
+        )
+
+    def seconds(self, work: Work, *, repeated: bool = False) -> Real:
+        """How long one call takes; no time where there is no work.
+
+        `repeated`: the same call ran just before, as in a benchmark, so that what fits in the cache
+        is still there. In a model other layers have run in between.
+        """
+        blocks, steps = _cut(work.grid)
+        waves = blocks / self.processors
+        fill = waves * (1 + steps / self.split_steps)
+        compute_s = work.flop / self.flop_per_s * np.sqrt(1 + 1 / (fill * fill))
+        moved = self._missed_bytes(work.bytes) if repeated else work.bytes
+        memory_s = moved / self.memory_bytes_per_s
+        waves_s = self.wave_s * waves * waves / (1 + waves)
+        if self.has_overlap:
+            busy_s = np.sqrt(compute_s * compute_s + memory_s * memory_s + waves_s * waves_s)
+        else:
+            busy_s = compute_s + memory_s + waves_s
+        waits_s = self.step_s * steps / (1 + steps / self.split_steps)
+        took_s = self.launch_s + waits_s + busy_s
+        return _where_work(work, took_s)
+
+    def covers(self, work: Work) -> np.ndarray:
+        """Whether calls are of a size that was measured; beyond, the curve is a guess."""
+        blocks, steps = _cut(work.grid)
+        sizes = self.fitted_to
+        inside: np.ndarray = _within(blocks, sizes.blocks) & _within(steps, sizes.steps)
+        return inside
+
+    def _missed_bytes(self, moved: Real) -> Real:
+        """The bytes that must come from memory, and those in the cache at what they cost more."""
+        times = moved / self.cache_bytes
+        fourth = times * times * (times * times)
+        missed_share = fourth / (1 + fourth)
+        return moved * (missed_share + (1 - missed_share) / self.cache_gain)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The measured kernels of a device."""
+
+    device: DeviceSpec
+    fitted: Mapping[str, KernelCurve]
+    _found: dict[tuple[str, ElementType], Curve | None] = field(default_factory=dict)
+
+    def of(self, work: Work) -> Curve | None:
+        """The curve of this work's kernel, or of the nearest that was measured; else None."""
+        key = work.kernel, work.arithmetic
+        if key not in self._found:
+            fitted = next(
+                (self.fitted[one] for one in nearest(work.kernel) if one in self.fitted), None
+            )
+            curve = None if fitted is None else Curve.of(self.device, work.arithmetic, fitted)
+            self._found[key] = curve
+        return self._found[key]
+
+    def covers(self, work: Work) -> np.ndarray:
+        """Whether this very kernel was measured, at such sizes."""
+        curve = self.of(work)
+        if curve is None or work.kernel not in self.fitted:
+            return np.zeros(np.broadcast(work.flop, work.bytes).shape, dtype=bool)
+        return curve.covers(work)
+
+
+def curves_of(device: DeviceSpec, profile: EngineProfile) -> Curves | None:
+    """The curves with which a profile prices a device; None where it has constants only."""
+    if not profile.calibrations:
+        return None
+    assert device.measured_as is not None, "who hands both in has checked it with `no_curves`"
+    return Curves(device, profile.calibrations[device.measured_as].curves)
+
+
+_NEAREST_TYPES: Mapping[str, tuple[str, ...]] = {
+    "fp32": ("bf16",),
+    "bf16": ("fp8",),
+    "fp8": ("fp8_block", "bf16"),
+    "fp8_block": ("fp8", "bf16"),
+    "fp4": ("fp8", "fp8_block", "bf16"),
+}
+
+
+def nearest(kernel: str) -> Iterator[str]:
+    """The kernel, then the same in other types of number, by their likeness."""
+    kind, _, rest = kernel.partition("/")
+    written, _, variant = rest.partition("/")
+    for one in (written, *_NEAREST_TYPES.get(written, ())):
+        yield "/".join(part for part in (kind, one, variant) if part)
+
+
+def _cut(grid: Grid | None) -> tuple[Real, Real]:
+    """Without a grid, one block without a loop."""
+    return (1.0, 0.0) if grid is None else grid.cut()
+
+
+def _within(found: Real, span: tuple[float, float]) -> np.ndarray:
+    least, most = span
+    inside: np.ndarray = (np.asarray(found) >= least) & (np.asarray(found) <= most)
+    return inside
+
+
+def _where_work(work: Work, took_s: Real) -> Real:
+    if isinstance(took_s, np.ndarray):
+        return np.where(np.asarray(work.bytes) > 0, took_s, 0.0)
+    return float(took_s) if work.bytes > 0 else 0.0

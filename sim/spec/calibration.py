@@ -1,0 +1,101 @@
+"""Curves of how long kernels take on a device, fitted to measurements, and what the fit is worth.
+
+A curve is a handful of numbers with a meaning, shared by all shapes of one kernel; `physics/curves`
+has the formula. Rates are shares of the device's peaks, so that a device of the same family can
+take over the curves of another.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from sim.spec.base import Count, Seconds, Share, Source, Spec, Weight
+from sim.spec.device import DeviceSpec
+
+Error = Annotated[float, Field(ge=0)]
+"""A relative error without its sign: 0.1 is 10 %."""
+
+
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= span[0] <= span[1]:
+        raise ValueError(f"[{span[0]:g}, {span[1]:g}] is no span; write the smaller number first")
+    return span
+
+
+Span = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_rising)]
+"""The least and the most."""
+
+
+class FittedSizes(Spec):
+    """The sizes of the calls to which a curve was fitted; beyond them it is a guess."""
+
+    blocks: Span
+    """Thread blocks, among which a call is shared out."""
+    steps: Span
+    """Of the loop in a block."""
+
+
+class FitErrors(Spec):
+    """Relative errors on the points fitted, and on points that a second fit did not see."""
+
+    points: Count
+    """To which the curve was fitted."""
+    median: Error
+    """Half of the points are nearer than this."""
+    p90: Error
+    """Nine of ten are."""
+    worst: Error
+    """All are."""
+    held_out_rows_median: Error | None = None
+    """Of three tenths of the rows, chosen by their id, by a fit to the others."""
+    held_out_rows_p90: Error | None = None
+    """Of nine tenths of these."""
+    held_out_shapes_median: Error | None = None
+    """Of three tenths of the shapes, whole, by a fit to the others."""
+    held_out_shapes_p90: Error | None = None
+    """Of nine tenths of these."""
+
+
+class KernelCurve(Spec):
+    """How long one kernel takes on one device: at most eight numbers for all its shapes."""
+
+    launch_s: Seconds
+    """The shortest call: launch, prologue and epilogue."""
+    compute_efficiency: Share
+    """Share of the peak FLOP/s, with work for every processor."""
+    memory_efficiency: Share
+    """Share of the memory bandwidth."""
+    wave_s: Seconds
+    """What each further wave of thread blocks over the processors costs, however little they do."""
+    step_s: Seconds
+    """What each step of the loop in a block adds: it waits for its operands."""
+    split_steps: Weight
+    """The loop is cut into pieces about so long, for blocks of their own."""
+    cache_gain: Annotated[float, Field(ge=1)] = 1.0
+    """How much faster bytes come that the chip's cache still has from an equal call just before."""
+    overlap: Literal["none", "partial"]
+    """Arithmetic, traffic and waves one after the other, or as the root of their squares' sum."""
+    fitted_to: FittedSizes
+    """The sizes that were measured."""
+    errors: FitErrors
+    """What the fit is worth."""
+
+
+class Calibration(Spec):
+    """The curves of a device by kernel: `gemm/fp8`, `gqa_decode/bf16/broad`."""
+
+    curves: dict[str, KernelCurve]
+    """By kind, type of number and, where engines have several kernels for a kind, which of them."""
+    source: Source
+
+
+def no_curves(device: DeviceSpec, calibrations: Mapping[str, Calibration]) -> str | None:
+    """Why a profile with these calibrations cannot price this device; None where it can."""
+    if not calibrations or device.measured_as in calibrations:
+        return None
+    return (
+        f"has no curves for device {device.name} (measured_as: {device.measured_as}), only for "
+        f"{', '.join(calibrations)}; name one of these as the device's measured_as, or take a "
+        "profile without curves, such as plain"
+    )

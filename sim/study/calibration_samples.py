@@ -1,0 +1,86 @@
+"""Measured points as arrays, by the kernel that they measure, and which are held out of a fit."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.physics.kernels import KERNELS
+from sim.physics.work import Grid, Work
+from sim.study.kernel_parameters import checked
+from sim.study.measured_points import Point
+
+Array = NDArray[np.float64]
+
+_SHAPE_KEYS = (
+    ("gemm", ("n", "k")),
+    ("moe_experts", ("hidden", "intermediate", "experts")),
+    ("", ("batch", "heads")),
+)
+"""What makes a shape, by the start of a kernel's name."""
+
+
+class Sample(NamedTuple):
+    """The points of one kernel on one device, as arrays (points)."""
+
+    kernel: str
+    work: Work
+    measured_s: Array
+    row_is_held: NDArray[np.bool_]
+    shape_is_held: NDArray[np.bool_]
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Sample":
+        """Some of them."""
+        grid = self.work.grid
+        assert grid is not None, "a measured kernel has a grid"
+        items, each, steps = (np.asarray(one)[chosen] for one in grid[:3])
+        work = Work(
+            np.asarray(self.work.flop)[chosen],
+            np.asarray(self.work.bytes)[chosen],
+            self.work.arithmetic,
+            self.kernel,
+            Grid(items, each, steps),  # type: ignore[arg-type]
+        )
+        held = self.row_is_held[chosen], self.shape_is_held[chosen]
+        return Sample(self.kernel, work, self.measured_s[chosen], *held)
+
+
+def samples(points: Sequence[Point]) -> list[Sample]:
+    """The points of one device by kernel, in the order of their names; collectives are no kernels.
+
+    ScenarioError where the parameters of a point make no sense.
+    """
+    by_kernel: defaultdict[str, list[tuple[Point, Work]]] = defaultdict(list)
+    for point in points:
+        if point.kind in KERNELS:
+            work = KERNELS[point.kind](**checked(point.kind, KERNELS[point.kind], point.params))
+            by_kernel[work.kernel].append((point, work))
+    return [_sample(kernel, by_kernel[kernel]) for kernel in sorted(by_kernel)]
+
+
+def _sample(kernel: str, found: Sequence[tuple[Point, Work]]) -> Sample:
+    grids = [work.grid.cut() for _, work in found if work.grid is not None]
+    blocks, steps = (np.array(column, dtype=np.float64) for column in zip(*grids, strict=True))
+    keys = next(keys for start, keys in _SHAPE_KEYS if kernel.startswith(start))
+    shapes = [".".join(str(point.params[key]) for key in keys) for point, _ in found]
+    return Sample(
+        kernel=kernel,
+        work=Work(
+            np.array([work.flop for _, work in found], dtype=np.float64),
+            np.array([work.bytes for _, work in found], dtype=np.float64),
+            found[0][1].arithmetic,
+            kernel,
+            Grid(blocks, np.ones_like(blocks), steps * blocks),  # type: ignore[arg-type]
+        ),
+        measured_s=np.array([point.measured_s for point, _ in found]),
+        row_is_held=np.array([_is_held(point.id) for point, _ in found]),
+        shape_is_held=np.array([_is_held(shape) for shape in shapes]),
+    )
+
+
+def _is_held(text: str) -> bool:
+    """Three in ten, always the same."""
+    return zlib.crc32(text.encode()) % 10 < 3

@@ -1,0 +1,84 @@
+"""Files of measured kernels: a row a call, with its parameters as JSON and its seconds."""
+
+import csv
+import json
+from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.errors import ScenarioError, one_line
+
+COLUMNS = ("id", "kind", "device", "params", "measured_s")
+
+
+class Point(NamedTuple):
+    """One measured call."""
+
+    id: str
+    kind: str
+    device: str
+    """As the file calls it."""
+    params: dict[str, Any]
+    measured_s: float
+    origin: str
+    """Engine and source, where the file says them."""
+
+
+def read_points(path: Path) -> list[Point]:
+    """All rows of a file; ScenarioError names the file, the line and what would do."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+            if missing:
+                raise ScenarioError(
+                    f"{path}: {', '.join(missing)}: missing in the first line; the columns are "
+                    f"{', '.join(COLUMNS)}, and engine and source where they are known"
+                )
+            points = list(_points(path, rows))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise ScenarioError(
+            f"{path}: {one_line(str(problem))}; give a CSV file of points"
+        ) from None
+    if not points:
+        raise ScenarioError(f"{path}: has no points; write a line for each")
+    return points
+
+
+def _points(path: Path, rows: "csv.DictReader[str]") -> Iterator[Point]:
+    for row in rows:
+        where = f"{path}: line {rows.line_num}"
+        # Where a line is short, csv gives None.
+        texts = {name: row[name] or "" for name in COLUMNS}
+        origin = ", ".join(filter(None, (row.get("engine"), row.get("source"))))
+        yield Point(
+            id=texts["id"],
+            kind=texts["kind"],
+            device=texts["device"],
+            params=_params(where, texts["params"]),
+            measured_s=_seconds(where, texts["measured_s"]),
+            origin=origin,
+        )
+
+
+def _params(where: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ScenarioError(f"{where}: params: {text!r:.60} is not a JSON object; write one")
+    return found
+
+
+def _seconds(where: str, text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not (isfinite(found) and found > 0):
+        raise ScenarioError(
+            f"{where}: measured_s: {text!r:.60} is not a number of seconds above 0; write one"
+        )
+    return found
