@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from sim.physics.kernels import Core, attention, core_kernel, elementwise
+from sim.physics.kernels import Core, attention, elementwise
 from sim.physics.sums import StepSums, SumsOperator
 from sim.physics.work import Operator, Phase, Real, Work
 from sim.spec.device import ELEMENT_BYTES
@@ -52,15 +52,12 @@ def core_operator(
     part: Part, phase: Phase, core: Core, layers: int, precision: Precision, kernel: str
 ) -> SumsOperator:
     """Attention proper."""
-    cut = core_kernel(kernel, core, precision.kv)
+    work_of = attention(kernel, core, precision.kv, precision.activations)
 
     def work(sums: StepSums) -> Work:
-        queries, pairs, kv_tokens = part.queries(sums), part.pairs(sums), part.kv_tokens(sums)
+        queries = part.queries(sums)
         sequences = sums.prefill_sequences if part.prefills else queries
-        grid = cut.grid(queries, sequences, pairs, kv_tokens)
-        return attention(
-            core, queries, pairs, kv_tokens, precision.kv, precision.activations, cut.name, grid
-        )
+        return work_of(queries, sequences, part.pairs(sums), part.kv_tokens(sums))
 
     name = "windowed core" if phase == "windowed attention" else "core"
     return SumsOperator(f"{part.name} {name}", phase, layers, kernel, work, part.prefills)

@@ -115,9 +115,10 @@ class Curves:
         return self._found[key]
 
     def covers(self, work: Work) -> np.ndarray:
-        """Whether this very kernel was measured, at such sizes."""
+        """Whether this very kernel was measured, on this very device, at such sizes."""
         curve = self.of(work)
-        if curve is None or work.kernel not in self.fitted:
+        is_own = self.device.name == self.device.measured_as
+        if curve is None or work.kernel not in self.fitted or not is_own:
             return np.zeros(np.broadcast(work.flop, work.bytes).shape, dtype=bool)
         return curve.covers(work)
 
@@ -135,7 +136,7 @@ _NEAREST_TYPES: Mapping[str, tuple[str, ...]] = {
     "bf16": ("fp8",),
     "fp8": ("fp8_block", "bf16"),
     "fp8_block": ("fp8", "bf16"),
-    "fp4": ("fp8", "fp8_block", "bf16"),
+    "fp4": ("fp8_block", "fp8", "bf16"),
 }
 
 

@@ -6,7 +6,7 @@ libraries have hundreds, but those with which the curves fit measured times best
 H200 in aiconfigurator-core 0.12.0).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil, log2
 from typing import NamedTuple
 
@@ -36,11 +36,12 @@ _PRODUCT_KERNELS = {element: f"gemm/{name}" for element, name in WEIGHT_TYPE.ite
 _TILE_ROWS, _TILE_COLUMNS = 32.0, 64.0
 _EXPERT_TILE_ROWS, _EXPERT_TILE_COLUMNS = 16.0, 128.0
 _FEW_EXPERTS = 8
-_QUERY_TILE_TOKENS = 128.0
+QUERY_TILE_TOKENS = 128.0
 _LATENT_TILE_HEADS = 16.0
 _WIDEST_GROUP, _BROAD_GROUP = 32, 8
 _LEAST_GROUP_ROWS = 8
 _GROUP_ELEMENTS = 2048.0
+_FAST_HEAD_SIZE = 128
 
 
 def product_kernel(weights: ElementType) -> str:
@@ -48,11 +49,14 @@ def product_kernel(weights: ElementType) -> str:
     return _PRODUCT_KERNELS[weights]
 
 
-def product_grid(m: Real, n: float, k: float, batches: float) -> Grid:
-    """Tiles of the result; each loops over k."""
-    columns = ceil(n / _TILE_COLUMNS)
-    rows = m if batches == 1 else batches * m
-    return Grid(batches, columns, batches * k, rows, _TILE_ROWS)
+def product_grid(n: float, k: float, batches: float) -> Callable[[Real], Grid]:
+    """Tiles of the result, each of which loops over k; by rows."""
+    columns, steps = ceil(n / _TILE_COLUMNS), batches * k
+
+    def grid(m: Real) -> Grid:
+        return Grid(batches, columns, steps, m if batches == 1 else batches * m, _TILE_ROWS)
+
+    return grid
 
 
 def expert_kernel(weights: str, experts: int) -> str:
@@ -78,12 +82,6 @@ class AttentionKernel(NamedTuple):
     is_tiled: bool
     """Queries of a sequence share blocks, as in prefill; else each is by itself."""
 
-    def grid(self, queries: Real, sequences: Real, pairs: Real, kv_tokens: Real) -> Grid:
-        """Of so many queries of so many sequences, that attend to so many tokens in all."""
-        if self.is_tiled:
-            return Grid(sequences, self.blocks_each, kv_tokens, queries, _QUERY_TILE_TOKENS)
-        return Grid(queries, self.blocks_each, pairs)
-
 
 def attention_kernel(
     kind: str, heads: float, kv_heads: float, head_size: int, kv: str
@@ -108,6 +106,6 @@ def _grouped_decode(heads: float, kv_heads: float, head_size: int, kv: str) -> A
     rows = max(_LEAST_GROUP_ROWS, 2 ** ceil(log2(group))) if group > 1 else _LEAST_GROUP_ROWS
     blocks = kv_heads * (1 + rows * head_size / _GROUP_ELEMENTS)
     name = "broad" if group > _BROAD_GROUP else "grouped"
-    if group <= 1 or (kv == "fp8" and head_size < _QUERY_TILE_TOKENS):
+    if group <= 1 or (kv == "fp8" and head_size < _FAST_HEAD_SIZE):
         name = "single"
     return AttentionKernel(f"gqa_decode/{kv}/{name}", blocks, is_tiled=False)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sim.physics.grids import (
     MEASURED_TYPE,
-    AttentionKernel,
+    QUERY_TILE_TOKENS,
     attention_kernel,
     expert_grid,
     expert_kernel,
@@ -63,26 +63,55 @@ def expanded_core(heads: float, query_size: int, value_size: int) -> Core:
     return Core(heads, query_size, value_size, heads * (query_size + value_size), heads)
 
 
+AttentionWork = Callable[[Real, Real, Real, Real], Work]
+"""Of so many queries of so many sequences, of pairs of a query and what it attends to, and of
+tokens read."""
+
+
 def attention(
-    core: Core,
-    queries: Real,
-    pairs: Real,
-    kv_tokens: Real,
-    kv: ElementType,
-    activations: ElementType = "bf16",
-    kernel: str = "",
-    grid: Grid | None = None,
-) -> Work:
-    """Fused attention of `queries` tokens: score and context in one pass, nothing in between."""
-    per_pair = core.heads * (core.query_size + core.value_size)
+    kind: str, core: Core, kv: ElementType, activations: ElementType = "bf16"
+) -> AttentionWork:
+    """Fused attention: score and context in one pass, nothing in between.
+
+    What does not depend on the step is worked out once. `kind` is that of the measured kernel.
+    """
+    flop_per_pair = 2 * core.heads * (core.query_size + core.value_size)
+    row_elements = core.heads * (core.query_size + core.value_size)
+    row_bytes = row_elements * ELEMENT_BYTES[activations]
     kv_bytes = core.kv_elements * ELEMENT_BYTES[kv]
-    return Work(
-        flop=2 * per_pair * pairs,
-        bytes=kv_bytes * kv_tokens + per_pair * ELEMENT_BYTES[activations] * queries,
-        arithmetic=kv,
-        kernel=kernel,
-        grid=grid,
+    name, blocks_each, is_tiled = attention_kernel(
+        kind, core.heads, core.kv_heads, core.query_size, kv
     )
+
+    def work(queries: Real, sequences: Real, pairs: Real, kv_tokens: Real) -> Work:
+        flop, moved = flop_per_pair * pairs, kv_bytes * kv_tokens + row_bytes * queries
+        if is_tiled:
+            grid = Grid(sequences, blocks_each, kv_tokens, queries, QUERY_TILE_TOKENS)
+        else:
+            grid = Grid(queries, blocks_each, pairs)
+        return Work(flop, moved, kv, name, grid)
+
+    return work
+
+
+def product_of(
+    n: float,
+    k: float,
+    weights: ElementType,
+    activations: ElementType = "bf16",
+    batches: float = 1.0,
+) -> Callable[[Real], Work]:
+    """`batches` products of m rows of activations with a k x n matrix of weights each, by m."""
+    flop_per_row = 2 * batches * n * k
+    weight_bytes = batches * n * k * ELEMENT_BYTES[weights]
+    row_bytes = batches * (n + k) * ELEMENT_BYTES[activations]
+    kernel, grid_of = product_kernel(weights), product_grid(n, k, batches)
+
+    def work(m: Real) -> Work:
+        moved = row_bytes * m + where_any(m, weight_bytes)
+        return Work(flop_per_row * m, moved, weights, kernel, grid_of(m))
+
+    return work
 
 
 def product(
@@ -93,16 +122,8 @@ def product(
     activations: ElementType = "bf16",
     batches: float = 1.0,
 ) -> Work:
-    """`batches` products of m rows of activations with a k x n matrix of weights each."""
-    weight_bytes = batches * n * k * ELEMENT_BYTES[weights]
-    row_bytes = batches * (n + k) * ELEMENT_BYTES[activations]
-    return Work(
-        flop=2 * batches * n * k * m,
-        bytes=row_bytes * m + where_any(m, weight_bytes),
-        arithmetic=weights,
-        kernel=product_kernel(weights),
-        grid=product_grid(m, n, k, batches),
-    )
+    """The same for m rows."""
+    return product_of(n, k, weights, activations, batches)(m)
 
 
 def grouped_product(
@@ -155,7 +176,8 @@ def gqa_decode(
 ) -> Work:
     """One new token of each of `batch` sequences with `kv_tokens` in the cache."""
     core = grouped_core(heads, kv_heads, head_dim)
-    return _decode("gqa_decode", core, batch, batch * kv_tokens, kv_dtype)
+    work = attention("gqa_decode", core, ELEMENT_OF_DTYPE[kv_dtype])
+    return work(batch, batch, batch * kv_tokens, batch * kv_tokens)
 
 
 def gqa_prefill(
@@ -172,7 +194,8 @@ def gqa_prefill(
     """`new_tokens` of each of `batch` sequences after a cached prefix."""
     core = grouped_core(heads, kv_heads, head_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal)
-    return _prefill("gqa_prefill", core, batch, new_tokens, pairs, kv_tokens, kv_dtype)
+    work = attention("gqa_prefill", core, ELEMENT_OF_DTYPE[kv_dtype])
+    return work(batch * new_tokens, batch, batch * pairs, batch * kv_tokens)
 
 
 def mla_decode(
@@ -180,7 +203,8 @@ def mla_decode(
 ) -> Work:
     """Absorbed latent attention of one new token a sequence, without the projections."""
     core = latent_core(heads, kv_rank, rope_dim)
-    return _decode("mla_decode", core, batch, batch * kv_tokens, kv_dtype)
+    work = attention("mla_decode", core, ELEMENT_OF_DTYPE[kv_dtype])
+    return work(batch, batch, batch * kv_tokens, batch * kv_tokens)
 
 
 def mla_prefill(
@@ -195,7 +219,8 @@ def mla_prefill(
     """Latent attention with keys and values decompressed, causal, without the projections."""
     core = expanded_core(heads, qk_dim, v_dim)
     pairs, kv_tokens = _prefill_sums(new_tokens, prefix_tokens, causal=True)
-    return _prefill("mla_prefill", core, batch, new_tokens, pairs, kv_tokens, kv_dtype)
+    work = attention("mla_prefill", core, ELEMENT_OF_DTYPE[kv_dtype])
+    return work(batch * new_tokens, batch, batch * pairs, batch * kv_tokens)
 
 
 def moe_experts(
@@ -225,34 +250,6 @@ KERNELS: dict[str, Callable[..., Work]] = {
     "moe_experts": moe_experts,
 }
 """The work of each kind of measured kernel, from its parameters."""
-
-
-def core_kernel(kind: str, core: Core, kv: str) -> AttentionKernel:
-    """The measured kernel in which attention of this kind runs."""
-    return attention_kernel(kind, core.heads, core.kv_heads, core.query_size, kv)
-
-
-def _decode(kind: str, core: Core, batch: Real, kv_tokens: Real, kv_dtype: str) -> Work:
-    kernel = core_kernel(kind, core, MEASURED_TYPE[kv_dtype])
-    grid = kernel.grid(batch, batch, kv_tokens, kv_tokens)
-    element = ELEMENT_OF_DTYPE[kv_dtype]
-    return attention(core, batch, kv_tokens, kv_tokens, element, kernel=kernel.name, grid=grid)
-
-
-def _prefill(
-    kind: str,
-    core: Core,
-    batch: Real,
-    new_tokens: Real,
-    pairs: Real,
-    kv_tokens: Real,
-    kv_dtype: str,
-) -> Work:
-    kernel = core_kernel(kind, core, MEASURED_TYPE[kv_dtype])
-    queries, pairs, kv_tokens = batch * new_tokens, batch * pairs, batch * kv_tokens
-    grid = kernel.grid(queries, batch, pairs, kv_tokens)
-    element = ELEMENT_OF_DTYPE[kv_dtype]
-    return attention(core, queries, pairs, kv_tokens, element, kernel=kernel.name, grid=grid)
 
 
 def _prefill_sums(new_tokens: Real, prefix_tokens: Real, causal: bool) -> tuple[Real, Real]:

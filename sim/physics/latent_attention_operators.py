@@ -16,7 +16,7 @@ from sim.physics.attention_parts import (
     gemm,
     moves,
 )
-from sim.physics.kernels import expanded_core, latent_core, product
+from sim.physics.kernels import expanded_core, latent_core, product, product_of
 from sim.physics.sparse_attention_operators import (
     CHOSEN_PARTS,
     index_cores,
@@ -79,9 +79,10 @@ def _absorbed(
     layers = model.attending_layers
 
     def per_head(name: str, n: int, k: int) -> SumsOperator:
+        product_with = product_of(n, k, precision.weights, precision.activations, batches=heads)
+
         def work(sums: StepSums) -> Work:
-            rows = part.queries(sums)
-            return product(rows, n, k, precision.weights, precision.activations, batches=heads)
+            return product_with(part.queries(sums))
 
         return SumsOperator(f"{part.name} {name}", "attention", layers, "gemm", work, part.prefills)
 
@@ -99,9 +100,10 @@ def _expanded(
     core = expanded_core(heads, shape.nope_size + shape.rope_size, shape.value_size)
     columns, layers = heads * (shape.nope_size + shape.value_size), model.attending_layers
 
+    product_with = product_of(columns, shape.kv_rank, precision.weights, precision.kv)
+
     def decompression(sums: StepSums) -> Work:
-        rows = part.kv_tokens(sums)
-        return product(rows, columns, shape.kv_rank, precision.weights, precision.kv)
+        return product_with(part.kv_tokens(sums))
 
     name = f"{part.name} decompression"
     return [

@@ -4,7 +4,6 @@ Everything here is linear in tokens, so the numbers may be plain floats or array
 axes (steps, layers, ranks); one call then prices them all.
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,9 +60,11 @@ _LEAST_ITEMS = 1e-9
 """So that nothing to do divides by something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """FLOP, bytes moved between the device's memory and its chip, and the operands' type."""
+class Work(NamedTuple):
+    """FLOP, bytes moved between the device's memory and its chip, and the operands' type.
+
+    A tuple, for a run makes one for every core of attention in every stretch of steps.
+    """
 
     flop: Real
     bytes: Real
@@ -71,12 +72,6 @@ class Work:
     kernel: str = "elementwise"
     """Whose measured curve it is priced with: `gemm/fp8`, `gqa_decode/bf16/broad`."""
     grid: Grid | None = None
-
-    def __add__(self, other: "Work") -> "Work":
-        """Both together, where they multiply in the same type."""
-        if self.arithmetic != other.arithmetic:
-            raise ValueError(f"work in {self.arithmetic} and in {other.arithmetic} has no sum")
-        return Work(self.flop + other.flop, self.bytes + other.bytes, self.arithmetic)
 
 
 class Operator(NamedTuple):

@@ -95,7 +95,7 @@ def no_curves(device: DeviceSpec, calibrations: Mapping[str, Calibration]) -> st
     if not calibrations or device.measured_as in calibrations:
         return None
     return (
-        f"has no curves for device {device.name} (measured_as: {device.measured_as}), only for "
-        f"{', '.join(calibrations)}; name one of these as the device's measured_as, or take a "
-        "profile without curves, such as plain"
+        f"has no curves for device {device.name} (measured_as: {device.measured_as or 'missing'}), "
+        f"only for {', '.join(calibrations)}; name one of these as the device's measured_as, or "
+        "take a profile without curves, such as plain"
     )

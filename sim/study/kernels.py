@@ -19,7 +19,7 @@ from sim.network.exchange import Exchange, all_to_all_v, combine, dispatch
 from sim.network.loads import Loads
 from sim.network.routes import Network
 from sim.physics.kernels import ELEMENT_OF_DTYPE, KERNELS
-from sim.physics.roofline import seconds
+from sim.physics.roofline import Roofline, seconds
 from sim.spec.calibration import no_curves
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.scenario import EngineProfile
@@ -60,8 +60,17 @@ def kernel_price(
         params[name] = read_value(value, f"kernel {kind}: {name}")
     on, by = load_device(device), load_profile(profile)
     time_s = kernel_s(on, kind, by, **params)
-    where = {} if kind in KERNELS else {"topology": _cluster(on, params.get("nodes", 1))}
-    return {"time_s": time_s, "device": on.name, "engine_profile": by.name, **where, **params}
+    found = {"time_s": time_s, "device": on.name, "engine_profile": by.name}
+    if kind not in KERNELS:
+        return found | {"topology": _cluster(on, params.get("nodes", 1))} | params
+    if by.calibrations:
+        work = KERNELS[kind](**params)
+        found |= {
+            "measured_kernel": work.kernel,
+            "measured_as": on.measured_as,
+            "is_measured_size": bool(Roofline.of(on, by).covers(work)),
+        }
+    return found | params
 
 
 def _compute_s(

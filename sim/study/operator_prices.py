@@ -1,6 +1,5 @@
 """The kernels of one forward pass, a row each: work, intensity, what bounds it, and its time."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ def operator_price(
 ) -> OperatorPrice | None:
     """What it costs on one device; None where it has nothing to do."""
     given = operator.work
-    work = replace(given, flop=_total(given.flop), bytes=_total(given.bytes))
+    work = given._replace(flop=_total(given.flop), bytes=_total(given.bytes))
     took_s = seconds(work, device, profile)
     if not took_s:
         return None

@@ -91,6 +91,15 @@ def test_a_curve_covers_the_sizes_it_was_fitted_to() -> None:
     assert not curve().covers(work(1.0, 1.0, blocks=50.0, steps=21.0))
 
 
+def test_a_device_that_inherits_its_curves_is_never_covered() -> None:
+    made = KERNELS["gemm"](m=64, n=4096, k=4096, dtype="bfloat16")
+    by = profile("measured")
+
+    assert Roofline.of(H100, by).covers(made)
+    assert not Roofline.of(device("h800-sxm"), by).covers(made)
+    assert not Roofline.of(H100, by).covers(made._replace(kernel="gemm/fp4"))
+
+
 def test_where_there_is_no_work_there_is_no_time() -> None:
     none = Work(np.array([0.0, 2.0]), np.array([0.0, 2.0]), "bf16", grid=Grid(1.0, 1.0, 1.0))
     busy = np.asarray(curve(launch_s=1.0).seconds(none))
@@ -100,9 +109,11 @@ def test_where_there_is_no_work_there_is_no_time() -> None:
 
 
 def test_a_type_that_was_not_measured_takes_the_next_like_it() -> None:
-    assert list(nearest("gqa_decode/fp4/wide"))[:2] == [
+    assert list(nearest("gqa_decode/fp4/wide")) == [
         "gqa_decode/fp4/wide",
+        "gqa_decode/fp8_block/wide",
         "gqa_decode/fp8/wide",
+        "gqa_decode/bf16/wide",
     ]
     assert list(nearest("elementwise")) == ["elementwise"]
 

@@ -108,9 +108,3 @@ def test_work_is_bound_by_the_side_of_the_ridge_that_it_is_on() -> None:
     assert bound(Work(99.0, 1.0, "bf16"), gpu) == "memory"
     assert bound(Work(101.0, 1.0, "bf16"), gpu) == "compute"
     assert intensity(Work(99.0, 3.0, "bf16")) == 33.0
-
-
-def test_work_in_different_types_is_not_added() -> None:
-    assert Work(1.0, 2.0, "bf16") + Work(3.0, 4.0, "bf16") == Work(4.0, 6.0, "bf16")
-    with pytest.raises(ValueError, match="no sum"):
-        Work(1.0, 2.0, "bf16") + Work(3.0, 4.0, "fp8")

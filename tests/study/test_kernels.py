@@ -184,3 +184,16 @@ def test_every_kind_of_measured_kernel_has_a_price() -> None:
         assert isfinite(took_s), row
         assert took_s > 0, row
     assert {row["kind"] for row in rows} == set(KINDS)
+
+
+def test_a_price_by_a_curve_says_whose_it_is_and_whether_such_a_size_was_measured() -> None:
+    shape = ["n=4096", "k=4096", "dtype=bfloat16"]
+
+    own = kernel_price("h100-sxm", "gemm", ["m=64", *shape], "measured")
+    beyond = kernel_price("h100-sxm", "gemm", ["m=100000000", *shape], "measured")
+    inherited = kernel_price("h20-sxm", "gemm", ["m=64", *shape], "measured")
+
+    assert (own["measured_kernel"], own["measured_as"]) == ("gemm/bf16", "h100-sxm")
+    assert own["is_measured_size"]
+    assert not beyond["is_measured_size"]
+    assert not inherited["is_measured_size"]
