@@ -2,7 +2,7 @@
 
     launch + step * n / (1 + n / split) + together(compute, traffic, waves)
     compute = flop / (peak * efficiency) * sqrt(1 + (1 / fill) ** 2)
-    traffic = bytes / (bandwidth * efficiency)
+    traffic = (bytes + staging * activations) / (bandwidth * efficiency)
     waves   = wave * w ** 2 / (1 + w)
 
 A kernel is cut into blocks, each with a loop of n steps: w is blocks over processors, the waves in
@@ -14,6 +14,7 @@ What is left out shows in the errors that each curve carries.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Curve:
     step_s: float
     split_steps: float
     cache_gain: float
+    staging_bytes: float
     has_overlap: bool
     processors: float
     cache_bytes: float
@@ -53,6 +55,7 @@ class Curve:
             step_s=fitted.step_s,
             split_steps=fitted.split_steps,
             cache_gain=fitted.cache_gain,
+            staging_bytes=fitted.staging_bytes,
             has_overlap=fitted.overlap == "partial",
             processors=float(device.processors),
             cache_bytes=device.cache_bytes,
@@ -69,7 +72,11 @@ class Curve:
         waves = blocks / self.processors
         fill = waves * (1 + steps / self.split_steps)
         compute_s = work.flop / self.flop_per_s * np.sqrt(1 + 1 / (fill * fill))
-        moved = self._missed_bytes(work.bytes) if repeated else work.bytes
+        moved = work.bytes
+        if self.staging_bytes and work.grid is not None:
+            moved = moved + self.staging_bytes * work.grid.staged
+        if repeated:
+            moved = self._missed_bytes(moved)
         memory_s = moved / self.memory_bytes_per_s
         waves_s = self.wave_s * waves * waves / (1 + waves)
         if self.has_overlap:
@@ -95,32 +102,44 @@ class Curve:
         return moved * (missed_share + (1 - missed_share) / self.cache_gain)
 
 
+class _Found(NamedTuple):
+    curve: Curve
+    is_own: bool
+    """Fitted to this kernel in this type of number, on this device."""
+
+
 @dataclass(frozen=True, slots=True)
 class Curves:
     """The measured kernels of a device."""
 
     device: DeviceSpec
     fitted: Mapping[str, KernelCurve]
-    _found: dict[tuple[str, ElementType], Curve | None] = field(default_factory=dict)
+    _found: dict[tuple[str, ElementType], _Found | None] = field(default_factory=dict)
 
     def of(self, work: Work) -> Curve | None:
         """The curve of this work's kernel, or of the nearest that was measured; else None."""
-        key = work.kernel, work.arithmetic
-        if key not in self._found:
-            fitted = next(
-                (self.fitted[one] for one in nearest(work.kernel) if one in self.fitted), None
-            )
-            curve = None if fitted is None else Curve.of(self.device, work.arithmetic, fitted)
-            self._found[key] = curve
-        return self._found[key]
+        found = self._find(work.kernel, work.arithmetic)
+        return None if found is None else found.curve
 
     def covers(self, work: Work) -> np.ndarray:
         """Whether this very kernel was measured, on this very device, at such sizes."""
-        curve = self.of(work)
-        is_own = self.device.name == self.device.measured_as
-        if curve is None or work.kernel not in self.fitted or not is_own:
+        found = self._find(work.kernel, work.arithmetic)
+        if found is None or not found.is_own:
             return np.zeros(np.broadcast(work.flop, work.bytes).shape, dtype=bool)
-        return curve.covers(work)
+        return found.curve.covers(work)
+
+    def _find(self, kernel: str, element: ElementType) -> _Found | None:
+        if (kernel, element) not in self._found:
+            self._found[kernel, element] = self._nearest(kernel, element)
+        return self._found[kernel, element]
+
+    def _nearest(self, kernel: str, element: ElementType) -> _Found | None:
+        is_own_device = self.device.name == self.device.measured_as
+        for name in nearest(kernel):
+            if name in self.fitted:
+                curve = Curve.of(self.device, element, self.fitted[name])
+                return _Found(curve, is_own_device and kernel.startswith(name))
+        return None
 
 
 def curves_of(device: DeviceSpec, profile: EngineProfile) -> Curves | None:
@@ -141,11 +160,12 @@ _NEAREST_TYPES: Mapping[str, tuple[str, ...]] = {
 
 
 def nearest(kernel: str) -> Iterator[str]:
-    """The kernel, then the same in other types of number, by their likeness."""
-    kind, _, rest = kernel.partition("/")
-    written, _, variant = rest.partition("/")
+    """The kernel and those of which it is a variant; then the same in the types most like its."""
+    kind, *rest = kernel.split("/")
+    written, *variants = rest or [""]
     for one in (written, *_NEAREST_TYPES.get(written, ())):
-        yield "/".join(part for part in (kind, one, variant) if part)
+        for kept in range(len(variants), -1, -1):
+            yield "/".join(part for part in (kind, one, *variants[:kept]) if part)
 
 
 def _cut(grid: Grid | None) -> tuple[Real, Real]:

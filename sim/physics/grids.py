@@ -33,6 +33,8 @@ WEIGHT_TYPE: Mapping[ElementType, str] = {
 """The same for a model's weights: those in fp8 are scaled block by block, as DeepSeek's are."""
 
 _PRODUCT_KERNELS = {element: f"gemm/{name}" for element, name in WEIGHT_TYPE.items()}
+_STAGED = ("fp8", "fp4")
+"""Types to which activations, which flow in 16 bits, are brought for each product."""
 _TILE_ROWS, _TILE_COLUMNS = 32.0, 64.0
 _EXPERT_TILE_ROWS, _EXPERT_TILE_COLUMNS = 16.0, 128.0
 _FEW_EXPERTS = 8
@@ -49,12 +51,17 @@ def product_kernel(weights: ElementType) -> str:
     return _PRODUCT_KERNELS[weights]
 
 
-def product_grid(n: float, k: float, batches: float) -> Callable[[Real], Grid]:
+def product_grid(
+    n: float, k: float, weights: ElementType, batches: float
+) -> Callable[[Real], Grid]:
     """Tiles of the result, each of which loops over k; by rows."""
     columns, steps = ceil(n / _TILE_COLUMNS), batches * k
+    staged_per_row = steps if weights in _STAGED else 0.0
 
     def grid(m: Real) -> Grid:
-        return Grid(batches, columns, steps, m if batches == 1 else batches * m, _TILE_ROWS)
+        rows = m if batches == 1 else batches * m
+        staged = staged_per_row * m if staged_per_row else 0.0
+        return Grid(batches, columns, steps, rows, _TILE_ROWS, staged)
 
     return grid
 
@@ -98,7 +105,8 @@ def _grouped_decode(heads: float, kv_heads: float, head_size: int, kv: str) -> A
     """wide: so many heads share a key that the engine falls back to a block a head.
 
     single: nothing is shared, or (in fp8) heads are too small for the fast kernel. broad: more
-    than the rows of a tile share one. A block's fixed cost grows with its rows and their size.
+    than the rows of a tile share one. mqa: all on the device share one, for which some engines need
+    not rearrange. A block's fixed cost grows with its rows and their size.
     """
     group = heads / kv_heads
     if group > _WIDEST_GROUP:
@@ -108,4 +116,6 @@ def _grouped_decode(heads: float, kv_heads: float, head_size: int, kv: str) -> A
     name = "broad" if group > _BROAD_GROUP else "grouped"
     if group <= 1 or (kv == "fp8" and head_size < _FAST_HEAD_SIZE):
         name = "single"
+    elif kv_heads <= 1:
+        name += "/mqa"
     return AttentionKernel(f"gqa_decode/{kv}/{name}", blocks, is_tiled=False)

@@ -105,7 +105,7 @@ def product_of(
     flop_per_row = 2 * batches * n * k
     weight_bytes = batches * n * k * ELEMENT_BYTES[weights]
     row_bytes = batches * (n + k) * ELEMENT_BYTES[activations]
-    kernel, grid_of = product_kernel(weights), product_grid(n, k, batches)
+    kernel, grid_of = product_kernel(weights), product_grid(n, k, weights, batches)
 
     def work(m: Real) -> Work:
         moved = row_bytes * m + where_any(m, weight_bytes)

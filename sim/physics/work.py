@@ -43,6 +43,8 @@ class Grid(NamedTuple):
     rows: Real | None = None
     """Of all items, where these are cut into tiles of rows."""
     rows_a_tile: float = 1.0
+    staged: Real = 0.0
+    """Activations that are brought to the type of the weights before, in elements."""
 
     def cut(self) -> tuple[Real, Real]:
         """Blocks, and the steps of the loop in each.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sim.spec.base import Count, Seconds, Share, Source, Spec, Weight
+from sim.spec.base import Bytes, Count, Seconds, Share, Source, Spec, Weight
 from sim.spec.device import DeviceSpec
 
 Error = Annotated[float, Field(ge=0)]
@@ -58,7 +58,7 @@ class FitErrors(Spec):
 
 
 class KernelCurve(Spec):
-    """How long one kernel takes on one device: at most eight numbers for all its shapes."""
+    """How long one kernel takes on one device: eight numbers for all its shapes."""
 
     launch_s: Seconds
     """The shortest call: launch, prologue and epilogue."""
@@ -74,6 +74,8 @@ class KernelCurve(Spec):
     """The loop is cut into pieces about so long, for blocks of their own."""
     cache_gain: Annotated[float, Field(ge=1)] = 1.0
     """How much faster bytes come that the chip's cache still has from an equal call just before."""
+    staging_bytes: Bytes = 0.0
+    """Moved for each activation to find its scale and bring it to the type of the weights."""
     overlap: Literal["none", "partial"]
     """Arithmetic, traffic and waves one after the other, or as the root of their squares' sum."""
     fitted_to: FittedSizes

@@ -8,6 +8,7 @@ the shapes with all their rows.
 """
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +20,13 @@ from sim.physics.kernels import KERNELS
 from sim.physics.work import Work
 from sim.spec.calibration import Calibration, FitErrors, FittedSizes, KernelCurve
 from sim.spec.device import DeviceSpec
-from sim.study.calibration_samples import Array, Sample, samples
+from sim.study.calibration_samples import Array, Sample, pooled, samples
 from sim.study.measured_points import Point
 
 FEWEST_POINTS = 24
 """Three for each number of a curve."""
+_WORTH_A_CURVE = 0.85
+"""To so much of their mean must errors on held-out points fall for a variant to be told apart."""
 _DIGITS = 4
 _OUTLIER = 0.1
 
@@ -48,15 +51,19 @@ _BOUNDS = (
     _Bound("step_s", 1e-13, 5e-9, 1e-6),
     _Bound("split_steps", 30.0, 800.0, 1e6),
     _Bound("cache_gain", 1.0, 1.3, 4.0),
+    _Bound("staging_bytes", 0.1, 5.0, 16.0),
 )
+"""The last only where activations are staged."""
 
 
 def calibrated(device: DeviceSpec, points: Sequence[Point]) -> Calibration:
     """The curves of a device, from its points."""
+    _check_scipy()
     _check_device(device)
     curves = {
         sample.kernel: fitted_curve(device, sample)
-        for sample in samples(points)
+        for family in _families(samples(points))
+        for sample in _told_apart(device, family)
         if len(sample.measured_s) >= FEWEST_POINTS
     }
     if not curves:
@@ -66,6 +73,37 @@ def calibrated(device: DeviceSpec, points: Sequence[Point]) -> Calibration:
         )
     origins = sorted({point.origin for point in points if point.kind in KERNELS and point.origin})
     return Calibration(curves=curves, source="; ".join(origins) or "unknown")
+
+
+def _families(found: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples of each kernel, with those of its variants."""
+    by_name: dict[str, list[Sample]] = {}
+    for sample in found:
+        by_name.setdefault(_family(sample.kernel), []).append(sample)
+    return list(by_name.values())
+
+
+def _family(kernel: str) -> str:
+    """Kind, type and kernel of `gqa_decode/bf16/broad/mqa`."""
+    return "/".join(kernel.split("/")[:3])
+
+
+def _told_apart(device: DeviceSpec, family: Sequence[Sample]) -> Sequence[Sample]:
+    """A kernel and its variant by themselves if that helps on rows held out; else as one."""
+    one = pooled(_family(family[0].kernel), family)
+    if len(family) == 1 or min(len(sample.measured_s) for sample in family) < FEWEST_POINTS:
+        return [one]
+    apart, together = (
+        np.mean(np.abs(np.concatenate([_all_held_out(device, sample) for sample in members])))
+        for members in (family, [one])
+    )
+    return family if apart < _WORTH_A_CURVE * together else [one]
+
+
+def _all_held_out(device: DeviceSpec, sample: Sample) -> Array:
+    """Errors on held-out rows and on held-out shapes."""
+    held = (sample.row_is_held, sample.shape_is_held)
+    return np.concatenate([held_out_errors(device, sample, one) for one in held])
 
 
 def fitted_curve(device: DeviceSpec, sample: Sample) -> KernelCurve:
@@ -84,6 +122,13 @@ def fitted_curve(device: DeviceSpec, sample: Sample) -> KernelCurve:
     )
 
 
+def _check_scipy() -> None:
+    if find_spec("scipy") is None:
+        raise ScenarioError(
+            "calibrate: scipy is not installed; install it with pip install 'moesim[calibration]'"
+        )
+
+
 def _check_device(device: DeviceSpec) -> None:
     if device.processors is None or device.cache_bytes is None:
         raise ScenarioError(
@@ -96,7 +141,9 @@ def _fit(device: DeviceSpec, sample: Sample) -> tuple[Numbers, str]:
     """The numbers of the curve, and whether its terms overlap: whichever comes nearer."""
     from scipy.optimize import least_squares
 
-    least, start, most = (np.log([bound[part] for bound in _BOUNDS]) for part in (1, 2, 3))
+    grid = sample.work.grid
+    bounds = _BOUNDS if grid is not None and np.any(grid.staged) else _BOUNDS[:-1]
+    least, start, most = (np.log([bound[part] for bound in bounds]) for part in (1, 2, 3))
     fits = []
     for overlap in ("partial", "none"):
         found = least_squares(
@@ -108,7 +155,7 @@ def _fit(device: DeviceSpec, sample: Sample) -> tuple[Numbers, str]:
         )
         fits.append((found.cost, overlap, tuple(float(one) for one in np.exp(found.x))))
     _, overlap, numbers = min(fits)
-    limited = zip(numbers, _BOUNDS, strict=True)
+    limited = zip(numbers, bounds, strict=True)
     return tuple(min(_rounded(one), bound.most) for one, bound in limited), overlap
 
 
@@ -152,7 +199,7 @@ def _figures(prefix: str, errors: Array) -> dict[str, Any]:
 
 
 def _named(numbers: Numbers, overlap: str) -> dict[str, Any]:
-    named = {bound.name: one for bound, one in zip(_BOUNDS, numbers, strict=True)}
+    named = {bound.name: one for bound, one in zip(_BOUNDS, numbers, strict=False)}
     return named | {"overlap": overlap}
 
 

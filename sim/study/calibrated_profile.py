@@ -45,7 +45,7 @@ def profile_text(name: str, calibrations: Mapping[str, Calibration]) -> str:
         "name": name,
         "description": f"Kernels by curves fitted to {', '.join(calibrations)}; else as {_BASE}.",
         "calibrations": {
-            name: one.model_dump(mode="json", exclude_none=True)
+            name: one.model_dump(mode="json", exclude_defaults=True)
             for name, one in calibrations.items()
         },
         "source": {"calibrations": "with the curves of each device; the rest is that of the base"},

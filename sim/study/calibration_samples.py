@@ -36,13 +36,15 @@ class Sample(NamedTuple):
         """Some of them."""
         grid = self.work.grid
         assert grid is not None, "a measured kernel has a grid"
-        items, each, steps = (np.asarray(one)[chosen] for one in grid[:3])
+        blocks, steps, staged = (
+            np.asarray(one)[chosen] for one in (grid.items, grid.steps, grid.staged)
+        )
         work = Work(
             np.asarray(self.work.flop)[chosen],
             np.asarray(self.work.bytes)[chosen],
             self.work.arithmetic,
             self.kernel,
-            Grid(items, each, steps),  # type: ignore[arg-type]
+            Grid(blocks, 1.0, steps, staged=staged),
         )
         held = self.row_is_held[chosen], self.shape_is_held[chosen]
         return Sample(self.kernel, work, self.measured_s[chosen], *held)
@@ -61,9 +63,33 @@ def samples(points: Sequence[Point]) -> list[Sample]:
     return [_sample(kernel, by_kernel[kernel]) for kernel in sorted(by_kernel)]
 
 
+def pooled(kernel: str, members: Sequence[Sample]) -> Sample:
+    """The points of several samples as those of one kernel."""
+    grids = [member.work.grid for member in members if member.work.grid is not None]
+    blocks, steps, staged = (
+        np.concatenate([np.asarray(part) for part in column])
+        for column in zip(*((grid.items, grid.steps, grid.staged) for grid in grids), strict=True)
+    )
+    flop, moved = (
+        np.concatenate([np.asarray(part) for part in column])
+        for column in zip(*((one.work.flop, one.work.bytes) for one in members), strict=True)
+    )
+    grid = Grid(blocks, 1.0, steps, staged=staged)
+    return Sample(
+        kernel,
+        Work(flop, moved, members[0].work.arithmetic, kernel, grid),
+        np.concatenate([one.measured_s for one in members]),
+        np.concatenate([one.row_is_held for one in members]),
+        np.concatenate([one.shape_is_held for one in members]),
+    )
+
+
 def _sample(kernel: str, found: Sequence[tuple[Point, Work]]) -> Sample:
-    grids = [work.grid.cut() for _, work in found if work.grid is not None]
-    blocks, steps = (np.array(column, dtype=np.float64) for column in zip(*grids, strict=True))
+    grids = [work.grid for _, work in found if work.grid is not None]
+    cuts = [(*grid.cut(), grid.staged) for grid in grids]
+    blocks, steps, staged = (
+        np.array(column, dtype=np.float64) for column in zip(*cuts, strict=True)
+    )
     keys = next(keys for start, keys in _SHAPE_KEYS if kernel.startswith(start))
     shapes = [".".join(str(point.params[key]) for key in keys) for point, _ in found]
     return Sample(
@@ -73,7 +99,7 @@ def _sample(kernel: str, found: Sequence[tuple[Point, Work]]) -> Sample:
             np.array([work.bytes for _, work in found], dtype=np.float64),
             found[0][1].arithmetic,
             kernel,
-            Grid(blocks, np.ones_like(blocks), steps * blocks),  # type: ignore[arg-type]
+            Grid(blocks, 1.0, steps * blocks, staged=staged),
         ),
         measured_s=np.array([point.measured_s for point, _ in found]),
         row_is_held=np.array([_is_held(point.id) for point, _ in found]),

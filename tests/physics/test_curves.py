@@ -83,6 +83,13 @@ def test_a_cache_helps_a_call_that_is_repeated_and_fits() -> None:
     assert warm.seconds(large, repeated=True) == pytest.approx(5e9 / rate, rel=1e-3)
 
 
+def test_staged_activations_are_traffic_too() -> None:
+    grid = Grid(132e6, 1.0, 0.0, staged=1e9)
+    stages = curve(staging_bytes=5.0)
+
+    assert stages.seconds(Work(0.0, 1e9, "bf16", grid=grid)) == pytest.approx(6e9 / BYTES_PER_S * 2)
+
+
 def test_a_curve_covers_the_sizes_it_was_fitted_to() -> None:
     blocks = np.array([2.0, 100.0, 101.0, 50.0])
     sizes = Work(1.0, 1.0, "bf16", grid=Grid(blocks, 1.0, blocks * 15))
@@ -109,12 +116,18 @@ def test_where_there_is_no_work_there_is_no_time() -> None:
 
 
 def test_a_type_that_was_not_measured_takes_the_next_like_it() -> None:
-    assert list(nearest("gqa_decode/fp4/wide")) == [
-        "gqa_decode/fp4/wide",
-        "gqa_decode/fp8_block/wide",
-        "gqa_decode/fp8/wide",
-        "gqa_decode/bf16/wide",
+    assert list(nearest("gqa_decode/fp8/broad/mqa")) == [
+        "gqa_decode/fp8/broad/mqa",
+        "gqa_decode/fp8/broad",
+        "gqa_decode/fp8",
+        "gqa_decode/fp8_block/broad/mqa",
+        "gqa_decode/fp8_block/broad",
+        "gqa_decode/fp8_block",
+        "gqa_decode/bf16/broad/mqa",
+        "gqa_decode/bf16/broad",
+        "gqa_decode/bf16",
     ]
+    assert list(nearest("gemm/fp4"))[:2] == ["gemm/fp4", "gemm/fp8_block"]
     assert list(nearest("elementwise")) == ["elementwise"]
 
 

@@ -32,6 +32,26 @@ def product_rows() -> list[dict[str, Any]]:
     ]
 
 
+def decode_rows(mqa_s: float) -> list[dict[str, Any]]:
+    """60 cores of attention at the memory's rate, in 10 us more, or in mqa_s with one key."""
+    return [
+        {
+            "id": f"{batch}-{kv_tokens}-{kv_heads}",
+            "kind": "gqa_decode",
+            "device": "a100_sxm",
+            "params": json.dumps(
+                {"batch": batch, "kv_tokens": kv_tokens, "heads": 4 * kv_heads}
+                | {"kv_heads": kv_heads, "head_dim": 128, "kv_dtype": "bfloat16"}
+            ),
+            "measured_s": (mqa_s if kv_heads == 1 else 10e-6)
+            + 512 * batch * kv_tokens * kv_heads / 2.039e12,
+        }
+        for batch in (1, 2, 4, 8, 16, 32)
+        for kv_tokens in (64, 256, 1024, 4096, 16384)
+        for kv_heads in (1, 4)
+    ]
+
+
 def measured_points(path: Path, rows: list[dict[str, Any]] | None = None) -> Path:
     """A file of these rows; by default of the products."""
     chosen = product_rows() if rows is None else rows

@@ -12,7 +12,7 @@ from sim.study.calibrate import calibrated
 from sim.study.calibration_samples import samples
 from sim.study.measured_points import Point, read_points
 from tests.cli.commands import moesim
-from tests.study.measurements import measured_points, product_rows, product_s
+from tests.study.measurements import decode_rows, measured_points, product_rows, product_s
 
 pytest.importorskip("scipy")
 
@@ -65,6 +65,46 @@ def test_held_out_shapes_are_held_out_whole(points: list[Point]) -> None:
 
     assert all(len(found) == 1 for found in held_by_shape.values())
     assert {True, False} == {one for found in held_by_shape.values() for one in found}
+
+
+@pytest.mark.parametrize(
+    ("mqa_s", "kernels"),
+    [
+        (10e-6, ["gqa_decode/bf16/grouped"]),
+        (20e-6, ["gqa_decode/bf16/grouped", "gqa_decode/bf16/grouped/mqa"]),
+    ],
+)
+def test_a_variant_has_a_curve_of_its_own_where_it_behaves_differently(
+    tmp_path: Path, mqa_s: float, kernels: list[str]
+) -> None:
+    rows = read_points(measured_points(tmp_path / "points.csv", decode_rows(mqa_s)))
+
+    curves = calibrated(load_device("a100-sxm-80gb"), rows).curves
+
+    assert list(curves) == kernels
+    assert sum(curve.errors.points for curve in curves.values()) == 60
+    assert all(curve.errors.p90 < 0.06 for curve in curves.values())
+
+
+def test_products_in_8_bits_pay_for_bringing_their_activations_there() -> None:
+    in_8_bits = [
+        Point(
+            f"{m}-{n}-{k}",
+            "gemm",
+            "h100_sxm",
+            {"m": m, "n": n, "k": k, "dtype": "fp8_block"},
+            5e-6 + (m * k + n * k + 2 * m * n + 5 * m * k) / 3.35e12 + m * n * k / 989.5e12,
+            "",
+        )
+        for m in (16, 256, 4096, 65536)
+        for n in (128, 1024, 8192)
+        for k in (1024, 4096, 16384)
+    ]
+
+    (curve,) = calibrated(load_device("h100-sxm"), in_8_bits).curves.values()
+
+    assert curve.staging_bytes == pytest.approx(5.0, rel=0.1)
+    assert curve.launch_s == pytest.approx(5e-6, rel=0.1)
 
 
 def test_the_same_points_give_the_same_file(tmp_path: Path) -> None:
