@@ -19,6 +19,10 @@ def validate(
     out: Annotated[Path | None, typer.Option(help="A new CSV file with a row for each point.")] = (
         None
     ),
+    save: Annotated[
+        Path | None,
+        typer.Option(help="A folder for summary.csv and figure.png/.svg, with `plain` beside it."),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Predicted against measured kernels: errors by kind and device."""
@@ -26,7 +30,12 @@ def validate(
     from sim.study.measured_points import read_points
     from sim.study.validate import error_rows, validated, write_comparisons
 
-    found = validated(read_points(points), engine)
+    read = read_points(points)
+    found = validated(read, engine)
+    if save is not None:
+        from sim.study.validation_study import save_study
+
+        save_study(save, read, points.name)
     if out is not None:
         write_comparisons(out, found.compared)
     rows, left_out = error_rows(found.compared), found.left_out

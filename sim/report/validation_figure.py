@@ -1,0 +1,63 @@
+"""Predicted against measured seconds of many kernels, in one picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sim.errors import ScenarioError
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; the thirteenth kind is unlikely.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#999933")
+_MARKS = ("o", "^")
+SUFFIXES = (".png", ".svg")
+
+
+def draw_validation(
+    folder: Path, points: Mapping[str, Sequence[tuple[float, float]]], title: str
+) -> None:
+    """Write `figure.png` and `figure.svg`: measured and predicted seconds, by kind."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ScenarioError(
+            "figures need matplotlib; install it with: pip install moesim[plot]"
+        ) from None
+    # Ids in the SVG are made from this salt and not at random, so that equal data give equal bytes.
+    with rc_context({"svg.hashsalt": "moesim", "font.size": 9}):
+        figure = Figure(figsize=(7.2, 6.2), dpi=150, layout="constrained")
+        axes = figure.add_subplot()
+        least = min(min(pair) for of_kind in points.values() for pair in of_kind)
+        most = max(max(pair) for of_kind in points.values() for pair in of_kind)
+        ends = (least / 1.5, most * 1.5)
+        axes.plot(ends, ends, color="black", linewidth=0.8)
+        for factor in (0.8, 1.25):
+            scaled = [end * factor for end in ends]
+            axes.plot(ends, scaled, color="grey", linewidth=0.6, linestyle=":")
+        for number, (kind, of_kind) in enumerate(points.items()):
+            measured_s, predicted_s = zip(*of_kind, strict=True)
+            axes.scatter(
+                measured_s,
+                predicted_s,
+                s=5,
+                marker=_MARKS[number // len(_COLOURS) % len(_MARKS)],
+                color=_COLOURS[number % len(_COLOURS)],
+                alpha=0.45,
+                linewidths=0,
+                label=kind,
+                rasterized=True,
+            )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlim=ends,
+            ylim=ends,
+            xlabel="measured seconds",
+            ylabel="predicted seconds",
+            title=title,
+        )
+        for text, factor in (("+25 %", 1.25), ("-20 %", 0.8)):
+            axes.text(ends[0] * 1.3, ends[0] * 1.3 * factor, text, fontsize=7, color="grey")
+        axes.legend(loc="upper left", markerscale=2.5, frameon=False)
+        for suffix in SUFFIXES:
+            metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+            figure.savefig(folder / f"figure{suffix}", metadata=metadata)
