@@ -15,7 +15,7 @@ To read the code, go down the path of one run:
 3. `simulation.py`: one page that builds everything, starts every process and checks the laws.
 4. `serving/replica.py`, `serving/rank.py`: the engine's loop, and who is in the next batch.
 5. `serving/step_pricing.py`: one step as phases; from here down there is no clock.
-6. `physics/operators.py` and `physics/roofline.py`: how long the kernels of a phase take.
+6. `physics/operators.py`, `physics/roofline.py` and `physics/curves.py`: how long kernels take.
 7. `experts/law.py` and `experts/draws.py`: which tokens go to which experts.
 8. `network/exchange.py` and `network/collectives.py`: the bytes that this puts on links.
 9. `network/fabric.py` over `network/fairshare.py`: what happens when transfers share links.

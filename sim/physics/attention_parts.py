@@ -4,7 +4,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from sim.physics.kernels import Core, attention, elementwise
+from sim.physics.cores import Core, attention
+from sim.physics.kernels import elementwise
 from sim.physics.sums import StepSums, SumsOperator
 from sim.physics.work import Operator, Phase, Real, Work
 from sim.spec.device import ELEMENT_BYTES

@@ -1,14 +1,15 @@
 """Seconds of a kernel from a curve that was fitted to measurements.
 
-    launch + step * n / (1 + n / split) + together(compute, traffic, waves)
+    launch + step * n / (1 + n / split) + busy(compute, traffic, waves)
     compute = flop / (peak * efficiency) * sqrt(1 + (1 / fill) ** 2)
     traffic = (bytes + staging * activations) / (bandwidth * efficiency)
     waves   = wave * w ** 2 / (1 + w)
 
 A kernel is cut into blocks, each with a loop of n steps: w is blocks over processors, the waves in
-which they run, the first of which is part of the launch. fill is w, or more where long loops are
-cut into pieces for idle processors; below 1 some do nothing. n / (1 + n / split) is the longest
-piece of a loop. Every term grows with flop, bytes, blocks and steps, and none is faster than peak.
+which they run, the first of which is part of the launch. fill is w * (1 + n / split), for long
+loops are cut into pieces for idle processors; below 1 some do nothing. n / (1 + n / split) is the
+longest piece of a loop. busy is the sum of the three, or the root of the sum of their squares where
+they overlap. Every term grows with flop, bytes, blocks and steps, and none is faster than peak.
 What is left out shows in the errors that each curve carries.
 """
 

@@ -8,7 +8,8 @@ from sim.physics.attention_parts import (
     gemm,
     moves,
 )
-from sim.physics.kernels import grouped_core, product
+from sim.physics.cores import grouped_core
+from sim.physics.kernels import product
 from sim.physics.parameters import kv_heads_on_device
 from sim.physics.sums import SumsOperator
 from sim.physics.work import Operator, Phase, Real

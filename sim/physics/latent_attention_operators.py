@@ -16,7 +16,8 @@ from sim.physics.attention_parts import (
     gemm,
     moves,
 )
-from sim.physics.kernels import expanded_core, latent_core, product, product_of
+from sim.physics.cores import expanded_core, latent_core
+from sim.physics.kernels import product, product_of
 from sim.physics.sparse_attention_operators import (
     CHOSEN_PARTS,
     index_cores,

@@ -8,10 +8,13 @@ take over the curves of another.
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from sim.spec.base import Bytes, Count, Seconds, Share, Source, Spec, Weight
 from sim.spec.device import DeviceSpec
+
+CURVE_KINDS = ("gemm", "gqa_decode", "gqa_prefill", "mla_decode", "mla_prefill", "moe_experts")
+"""Kinds of kernels that may have curves, as measurements call them."""
 
 Error = Annotated[float, Field(ge=0)]
 """A relative error without its sign: 0.1 is 10 %."""
@@ -90,6 +93,17 @@ class Calibration(Spec):
     curves: dict[str, KernelCurve]
     """By kind, type of number and, where engines have several kernels for a kind, which of them."""
     source: Source
+
+    @field_validator("curves")
+    @classmethod
+    def _are_of_kernels(cls, given: dict[str, KernelCurve]) -> dict[str, KernelCurve]:
+        for name in given:
+            if name.partition("/")[0] not in CURVE_KINDS:
+                raise ValueError(
+                    f"{name!r:.60} is no kernel's name; write a kind ({', '.join(CURVE_KINDS)}), "
+                    "its type of number and its variant, such as 'gqa_decode/bf16/broad'"
+                )
+        return given
 
 
 def no_curves(device: DeviceSpec, calibrations: Mapping[str, Calibration]) -> str | None:

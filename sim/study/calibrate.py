@@ -89,7 +89,7 @@ def _family(kernel: str) -> str:
 
 
 def _told_apart(device: DeviceSpec, family: Sequence[Sample]) -> Sequence[Sample]:
-    """A kernel and its variant by themselves if that helps on rows held out; else as one."""
+    """A kernel and its variant by themselves if that helps on points held out; else as one."""
     one = pooled(_family(family[0].kernel), family)
     if len(family) == 1 or min(len(sample.measured_s) for sample in family) < FEWEST_POINTS:
         return [one]

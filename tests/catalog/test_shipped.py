@@ -82,6 +82,16 @@ def test_every_number_of_a_device_has_a_source(name: str) -> None:
     assert all(len(text) > 10 for text in document["source"].values())
 
 
+@pytest.mark.parametrize("name", names("devices"))
+def test_a_device_takes_curves_of_a_device_that_was_measured(name: str) -> None:
+    device = load_device(name)
+    measured = load_profile("measured").calibrations
+
+    # Neither a TPU nor a Gaudi has processors of the kind that the curves know.
+    assert device.measured_as in measured or name.startswith(("tpu", "gaudi"))
+    assert (device.measured_as == name) == (name in measured)
+
+
 @pytest.mark.parametrize("name", names("engines"))
 def test_every_number_of_an_engine_has_a_source(name: str) -> None:
     document = read_document(names("engines")[name]).mapping
