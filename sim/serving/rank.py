@@ -60,11 +60,6 @@ class Rank:
         return not self.waiting and not self._admitted
 
     @property
-    def unfinished(self) -> int:
-        """Sequences that wait or run."""
-        return len(self.waiting) + len(self._admitted)
-
-    @property
     def running(self) -> int:
         """Sequences that take part in the step that is scheduled."""
         return self.decoding.sequences + len(self._chunks)
