@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that help and mistakes in typi
 
 import sys
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
@@ -80,12 +81,14 @@ def _with_exports_joined(words: Sequence[str]) -> Iterator[str]:
 
     Typer has no option that takes two words and may be given several times.
     """
-    remaining = iter(words)
-    for word in remaining:
+    remaining = deque(words)
+    while remaining:
+        word = remaining.popleft()
         yield word
         if word == "--export":
-            name = next(remaining, "")
-            yield name if "=" in name else f"{name}={next(remaining, '')}"
+            name = remaining.popleft() if remaining else ""
+            has_path = "=" not in name and remaining and not remaining[0].startswith("-")
+            yield f"{name}={remaining.popleft()}" if has_path else name
 
 
 def _say(line: str) -> None:
