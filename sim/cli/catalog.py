@@ -15,11 +15,14 @@ def list_(
     from sim.report.entries import entries, kind_named
     from sim.report.output import show_rows
 
-    show_rows({kind: entries(kind_named(kind))})
+    found = kind_named(kind)
+    show_rows({found: entries(found)})
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="NAME; KIND/NAME where it stands for several.")],
+    name: Annotated[
+        str, typer.Argument(help="NAME, or a file's path; KIND/NAME where it stands for several.")
+    ],
 ) -> None:
     """Show what a name stands for, as a file would say it, and what follows from it."""
     from sim.report.entries import entry
