@@ -132,6 +132,7 @@ class EngineProfile(Spec):
     step_overhead_s: Seconds
     """Scheduling and sampling on the host, once a step."""
     source: Source
+    """Where the numbers are from: one text, or a text for each key."""
 
 
 class Engine(Spec):
