@@ -30,11 +30,12 @@ def add_alone(
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
     amounts = loads.amounts.reshape(drain_s.size, loads.amounts.shape[-1])
     needed_s = loads.needed_s(capacity_bytes_per_s).reshape(amounts.shape)
-    often = np.broadcast_to(np.reshape(times, (-1, 1)), drain_s.shape)
-    often_s = often * drain_s
+    often_s = np.reshape(times, (-1, 1)) * drain_s
     moves = amounts > 0
     found = (
-        (often * amounts).sum(axis=0),
+        amounts.sum(axis=0) * times
+        if isinstance(times, int)
+        else (np.reshape(times, (-1, 1)) * amounts).sum(axis=0),
         often_s.sum(axis=0) if moves.all() else (often_s * moves).sum(axis=0),
         (often_s * _is_fullest(needed_s)).sum(axis=0),
         (amounts / np.where(drain_s > 0, drain_s, 1.0)).max(axis=0, initial=0.0),
@@ -51,7 +52,7 @@ def add_alone(
 def _on_links(spread: Spread, of_columns: _Found) -> _Found:
     """(links) from (columns). Of the links of a full column, the slowest are full."""
     bytes_, busy_s, full_s, rate = (
-        np.broadcast_to(found, spread.slowest_s.shape)[spread.columns] for found in of_columns
+        found[spread.columns] if len(found) > 1 else found for found in of_columns
     )
     factors = spread.factors
     return bytes_ * factors, busy_s * (factors > 0), full_s * spread.is_slowest, rate * factors
