@@ -69,7 +69,7 @@ def _judged(bar: str, line: Mapping[str, Any]) -> str:
 def _measured(job: Sequence[Any]) -> dict[str, Any]:
     """The figures, from a fresh interpreter: caches and peak memory are the workload's own."""
     words = [sys.executable, "-m", "bench.measure", json.dumps(job)]
-    ended = subprocess.run(words, capture_output=True, text=True)
+    ended = subprocess.run(words, capture_output=True, text=True, cwd=FOLDER.parent)
     sys.stderr.write(ended.stderr)
     if ended.returncode:
         last_line = ended.stderr.strip().rsplit("\n", 1)[-1]
@@ -123,4 +123,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except ScenarioError as problem:
-        sys.exit(f"bench: {problem}")
+        sys.stderr.write(f"bench: {problem}\n")
+        sys.exit(2)

@@ -14,6 +14,7 @@ import numpy as np
 from bench.clocks import peak_bytes, timeouts_per_s
 from bench.runs import Figures, run_figures, window_figures
 from bench.workloads import Flat, Linear, Run, Start, Window, workloads
+from sim.errors import ScenarioError
 
 Line = dict[str, Any]
 """Figures by name, as they stand in results.jsonl."""
@@ -149,4 +150,7 @@ def _scaled(count: int, scale: float, least: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measured(Job(*json.loads(sys.argv[1])))) + "\n")
+    try:
+        sys.stdout.write(json.dumps(measured(Job(*json.loads(sys.argv[1])))) + "\n")
+    except ScenarioError as problem:
+        sys.exit(str(problem))

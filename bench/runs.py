@@ -15,7 +15,7 @@ from sim.serving.phase_order import program
 
 _SHORT_TOKENS = 32
 """Answers of the shorter batch: more steps than its prompts take."""
-_TIMES = 2
+_TIMES = 3
 """Each batch is simulated so often, and its shortest time taken."""
 
 

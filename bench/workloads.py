@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sim.catalog.files import read_document
 from sim.errors import ScenarioError
@@ -94,18 +94,35 @@ class Workload(Spec):
     start: Start | None = None
     bars: Annotated[tuple[Annotated[str, AfterValidator(_checked)], ...], _List]
 
+    @model_validator(mode="after")
+    def _measured_in_one_way(self) -> "Workload":
+        if len(self._given) != 1:
+            raise ValueError("give exactly one of run, window, linear, flat, start")
+        return self
+
+    @property
+    def _given(self) -> list[Run | Window | Linear | Flat | Start]:
+        ways = (self.run, self.window, self.linear, self.flat, self.start)
+        return [way for way in ways if way is not None]
+
     @property
     def measure(self) -> Run | Window | Linear | Flat | Start:
         """How it is measured."""
-        ways = (self.run, self.window, self.linear, self.flat, self.start)
-        (one,) = [way for way in ways if way is not None]
-        return one
+        return self._given[0]
 
 
-def workloads() -> dict[str, Workload]:
+def workloads(path: Path = FOLDER / "workloads.yaml") -> dict[str, Workload]:
     """All of them by name, in the order in which they run."""
-    document = read_document(FOLDER / "workloads.yaml")
+    document = read_document(path)
+    return {
+        name: _workload(f"{document.name}: {name}", one) for name, one in document.mapping.items()
+    }
+
+
+def _workload(where: str, given: Any) -> Workload:
     try:
-        return {name: Workload.model_validate(one) for name, one in document.mapping.items()}
+        return Workload.model_validate(given)
     except ValidationError as error:
-        raise ScenarioError(f"{document.name}: {error}") from None
+        first = error.errors()[0]
+        key = "".join(f".{part}" for part in first["loc"])
+        raise ScenarioError(f"{where}{key}: {first['msg']}") from None

@@ -39,7 +39,7 @@ def test_what_could_not_be_measured_is_a_line_and_an_exit_status(
 
     assert status == 1
     (line,) = lines(out)
-    assert "ScenarioError" in str(line["error"])
+    assert str(line["error"]).startswith(f"{trace}:")
     assert "failed" in capfd.readouterr().out
 
 

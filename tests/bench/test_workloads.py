@@ -1,11 +1,14 @@
 """What is measured is what the files say, and bars are judged as they are written."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 import sim
 from bench.__main__ import rows
 from bench.workloads import SCENARIOS, Start, Workload, passes, workloads
+from sim.errors import ScenarioError
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -48,6 +51,30 @@ def test_a_bar_is_passed_by_one_of_its_alternatives(bar: str, passed: bool) -> N
 def test_a_bar_that_cannot_be_read_is_refused(bar: str) -> None:
     with pytest.raises(ValidationError, match="is not like 'cpu_s <= 150'"):
         Workload(about="", start=Start(times=1), bars=(bar,))
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{about: x, start: {times: 1}, run: {scenario: a, requests: 1}, bars: [s <= 1]}", "one"),
+        ("{about: x, bars: [s <= 1]}", "give exactly one of run, window, linear, flat, start"),
+        ("{about: x, start: {times: 0}, bars: [s <= 1]}", "z.start.times: Input should be greater"),
+        ("{about: x, start: {time: 1}, bars: [s <= 1]}", "z.start.time"),
+        ("7", "z: Input should be"),
+    ],
+)
+def test_a_broken_entry_is_refused_in_one_line_that_names_it(
+    entry: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "workloads.yaml"
+    path.write_text(f"z: {entry}\n", encoding="utf-8")
+
+    with pytest.raises(ScenarioError) as refused:
+        workloads(path)
+
+    assert says in str(refused.value)
+    assert str(refused.value).startswith(str(path))
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
