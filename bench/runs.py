@@ -15,8 +15,8 @@ from sim.serving.phase_order import program
 
 _SHORT_TOKENS = 32
 """Answers of the shorter batch: more steps than its prompts take."""
-_TIMES = 3
-"""Each batch is simulated so often, and its shortest time taken."""
+_OFTEN = 3
+"""A single time may have been disturbed; the shortest of so many was least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,17 @@ def run_figures(asked: Run, requests: int, trace: Path | None = None) -> Figures
     return _simulated(asked.scenario, settings)
 
 
-def window_figures(asked: Window, sequences_per_rank: int, steps: int) -> Figures:
+def window_figures(
+    asked: Window, sequences_per_rank: int, steps: int, *, often: int = _OFTEN
+) -> Figures:
     """What so many decoding steps of a closed batch take, in which nothing arrives or ends.
 
     Two batches differ only in that every answer of the second has so many more tokens. What comes
-    before these steps and after them is the same for both, and goes out of the difference.
+    before these steps and after them is the same for both, and goes out of the difference. Each
+    batch is simulated so `often`.
     """
-    short = _closed_batch(asked, sequences_per_rank, _SHORT_TOKENS)
-    long = _closed_batch(asked, sequences_per_rank, _SHORT_TOKENS + steps)
+    short = _closed_batch(asked, sequences_per_rank, _SHORT_TOKENS, often)
+    long = _closed_batch(asked, sequences_per_rank, _SHORT_TOKENS + steps, often)
     window = Figures(
         spent=Spent(
             long.spent.wall_s - short.spent.wall_s,
@@ -76,7 +79,9 @@ def window_figures(asked: Window, sequences_per_rank: int, steps: int) -> Figure
     return window
 
 
-def _closed_batch(asked: Window, sequences_per_rank: int, output_tokens: int) -> Figures:
+def _closed_batch(
+    asked: Window, sequences_per_rank: int, output_tokens: int, often: int
+) -> Figures:
     pools = sim.load_scenario(str(SCENARIOS / asked.scenario), asked.set).deployment.pools
     ranks = sum(pool.replicas * pool.attention.dp for pool in pools)
     settings = [
@@ -85,8 +90,11 @@ def _closed_batch(asked: Window, sequences_per_rank: int, output_tokens: int) ->
         f"workload.requests={ranks * sequences_per_rank}",
         f"workload.output_tokens={output_tokens}",
     ]
-    runs = [_simulated(asked.scenario, settings) for _ in range(_TIMES)]
-    return replace(runs[0], spent=Spent(*map(min, *(run.spent for run in runs))))
+    runs = [_simulated(asked.scenario, settings) for _ in range(often)]
+    return replace(
+        runs[0],
+        spent=Spent(min(run.spent.wall_s for run in runs), min(run.spent.cpu_s for run in runs)),
+    )
 
 
 def _simulated(scenario: str, settings: Sequence[str]) -> Figures:

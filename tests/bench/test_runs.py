@@ -15,7 +15,7 @@ def windows() -> tuple[Figures, Figures]:
     """Of 200 steps and of 400, with four sequences."""
     sets = ("workload.arrivals={kind: at-once}", "workload.prompt_tokens=64")
     asked = Window(scenario="dense.yaml", set=sets, sequences_per_rank=4, steps=200)
-    return window_figures(asked, 4, 200), window_figures(asked, 4, 400)
+    return window_figures(asked, 4, 200, often=1), window_figures(asked, 4, 400, often=1)
 
 
 def test_a_window_holds_the_steps_that_were_asked_for_and_no_end_of_a_request(
