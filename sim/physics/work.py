@@ -29,9 +29,12 @@ or windowed. linear attention: in layers that keep a state instead. dense, exper
 of a dense layer, and of a layer of experts. head: once a step, embedding and output together."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
-    """FLOP, bytes moved between the device's memory and its chip, and the operands' type."""
+    """FLOP, bytes moved between the device's memory and its chip, and the operands' type.
+
+    A value, never changed; not frozen, because that takes longer to make than its numbers.
+    """
 
     flop: Real
     bytes: Real

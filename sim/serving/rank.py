@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.physics.sums import StepSums, prefill, total
+from sim.physics.sums import decoding as decoding_sums
 from sim.serving.decode_batch import DecodeBatch
 from sim.serving.kv_cache import KvCache
 from sim.serving.sequence import ServedSequence
@@ -223,12 +224,7 @@ class Rank:
 
     def _sums(self) -> StepSums:
         window, batch = self.limits.window, self.decoding
-        decoding = StepSums(
-            decode_tokens=batch.sequences,
-            decode_kv_tokens=batch.next_kv_tokens,
-            decode_window_kv_tokens=batch.next_window_kv_tokens,
-            sampled_tokens=batch.sequences,
-        )
+        decoding = decoding_sums(batch.sequences, batch.next_kv_tokens, batch.next_window_kv_tokens)
         if not self._chunks:
             return decoding
         chunks = [

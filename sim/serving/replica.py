@@ -30,7 +30,7 @@ class Replica:
         *,
         most_steps: float = np.inf,
     ) -> None:
-        """`most_steps` go by without a look at the ranks, where they go by rule."""
+        """At most `most_steps` go by rule without a look at the ranks; tests look at each."""
         self._env = env
         self._ranks = ranks
         self._player = player
