@@ -21,6 +21,7 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "not slow" --hypothesis-profile=full
 
 clean:
 	rm -rf .venv dist results/runs .mypy_cache .pytest_cache .ruff_cache

@@ -80,7 +80,6 @@ def max_min(paths: list[set[int]], capacity: list[float]) -> list[float]:
     return [given_rates[flow] for flow in range(len(paths))]
 
 
-@settings(max_examples=50)
 @given(
     st.lists(st.sets(st.integers(0, 5), min_size=1), min_size=1, max_size=10),
     st.lists(st.floats(1, 1e3), min_size=6, max_size=6),
@@ -112,7 +111,6 @@ def sharings(draw: st.DrawFn) -> tuple[FloatArray, FloatArray, FloatArray, Float
     return bytes_, streams, capacity, least_drain_s
 
 
-@settings(max_examples=60)
 @given(sharings())
 def test_no_link_carries_more_than_its_capacity(
     sharing: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
@@ -131,7 +129,6 @@ def is_feasible(
     return bool(is_within and (found * least_drain_s <= 1 + 1e-15).all())
 
 
-@settings(max_examples=60)
 @given(sharings())
 def test_every_transfer_is_capped_or_the_fastest_per_stream_on_a_full_link(
     sharing: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
@@ -295,7 +292,6 @@ def test_of_100_000_adverse_sharings_each_settles_lawfully(
             assert is_feasible(sharing, found), sharing
 
 
-@settings(max_examples=50)
 @given(sharings(), st.sampled_from([0.25, 2.0, 1024.0]))
 def test_twice_the_speed_is_half_the_time(
     sharing: tuple[FloatArray, FloatArray, FloatArray, FloatArray], factor: float
