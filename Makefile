@@ -21,6 +21,7 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "not slow" --hypothesis-profile=full
 
 # NAMES="a c1" measures these alone; options may follow: NAMES="a --scale 0.01".
 bench: $(READY)

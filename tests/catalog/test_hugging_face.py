@@ -229,7 +229,7 @@ def test_what_is_not_modelled_is_refused_in_one_line(
 
 
 @pytest.mark.filterwarnings("ignore::sim.errors.ScenarioWarning")
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(changed=st.data())
 def test_any_value_of_any_key_is_read_or_refused(
     changed: st.DataObject, tmp_path_factory: pytest.TempPathFactory
