@@ -56,11 +56,6 @@ class Rank:
         self.decoding = DecodeBatch(self.limits.window)
 
     @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.waiting and not self._admitted
-
-    @property
     def running(self) -> int:
         """Sequences that take part in the step that is scheduled."""
         return self.decoding.sequences + len(self._chunks)

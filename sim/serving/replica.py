@@ -67,7 +67,7 @@ class Replica:
     def run(self) -> Generator[simpy.Event, Any, None]:
         """Serve for ever: choose the tokens of the next steps, live through them, end sequences."""
         while True:
-            if all(rank.is_idle for rank in self._ranks):
+            if not self.unfinished:
                 self._player.company.end()
                 self._work_arrived = self._env.event()
                 yield self._work_arrived
