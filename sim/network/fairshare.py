@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.network.fair_pair import speeds_of_two
 from sim.network.loads import FloatArray
 
 # Links that are full at the same time would leave it open whose turn it is, so on the way each has
@@ -50,7 +51,8 @@ def rates(
     kept = ((needs.sum(axis=0) > 1) | (needs == 1).any(axis=0)).nonzero()[0]
     # A cap is a link of its own.
     own = np.eye(len(needs))[:, least_drain_s == alone_s]
-    settled = _speeds(
+    find = speeds_of_two if len(needs) == 2 else _speeds
+    settled = find(
         np.concatenate([needs[:, kept], own], axis=1),
         np.concatenate([streams[:, kept], np.ones_like(own)], axis=1),
     )
