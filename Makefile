@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check slow clean
+.PHONY: demo test check slow bench clean
 
 demo: $(READY)
 	$(BIN)/moesim demo
@@ -21,6 +21,11 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "not slow" --hypothesis-profile=full
+
+# NAMES="a c1" measures these alone; options may follow: NAMES="a --scale 0.01".
+bench: $(READY)
+	$(BIN)/python -m bench $(NAMES)
 
 clean:
 	rm -rf .venv dist results/runs .mypy_cache .pytest_cache .ruff_cache

@@ -3,7 +3,6 @@
 The only module that knows all the others.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,7 +68,6 @@ def _replicas(
 ) -> Iterator[Replica]:
     fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
     scenario = deployed.scenario
-    plays_phases = scenario.fidelity == "layer"
     circles = companies([one.pricer.used_links for one in deployed.replicas])
     for one, company in zip(deployed.replicas, circles, strict=True):
         player = Player(
@@ -80,10 +78,10 @@ def _replicas(
             fabric,
             # Transfers are recorded from plans, which are made one a step.
             ruled=None if scenario.record.transfers else one.pricer.ruled,
-            plays_phases=plays_phases,
+            plays_phases=scenario.fidelity == "layer",
         )
         ranks = [_rank(scenario, one, rank) for rank in range(one.layout.dp)]
-        yield Replica(env, ranks, player, most_steps=1 if plays_phases else math.inf)
+        yield Replica(env, ranks, player)
 
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:

@@ -136,7 +136,7 @@ def _from_config(document: Document, place: Path) -> Entry:
 
 
 def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:
-    """The same with the keys of its `base` under its own."""
+    """The same with the keys of its `base` under its own; a file keeps its own name."""
     own = dict(entry.mapping)
     if "base" not in own:
         return entry
@@ -152,7 +152,10 @@ def with_base(kind: Kind, entry: Entry, seen: tuple[Path, ...] = ()) -> Entry:
     except ScenarioError as problem:
         raise ScenarioError(f"{where}: {problem}") from None
     try:
-        mapping = merged(below.mapping, own)
+        taken = dict(below.mapping)
+        if entry.stem is not None:
+            taken.pop("name", None)
+        mapping = merged(taken, own)
     except _NoEntryError as missing:
         path = one_line(".".join(map(str, (*origin.at, *missing.at))))
         raise ScenarioError(

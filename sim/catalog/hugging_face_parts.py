@@ -73,6 +73,12 @@ def listed(config: Config, kind: str, otherwise: int) -> int:
     types = config.entries("layer_types")
     if types is None:
         return otherwise
+    layers = config.positive("num_hidden_layers")
+    if len(types) != layers:
+        raise config.refused(
+            "layer_types",
+            f"{len(types)} entries for num_hidden_layers = {layers}; give one each",
+        )
     strange = [one for one in types if one not in (kind, "full_attention")]
     if strange:
         raise config.refused("layer_types", f"{strange[0]!r:.60} is not modelled here")

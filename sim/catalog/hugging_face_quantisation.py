@@ -24,7 +24,9 @@ def quantised(mapping: Mapping[str, Any], file: str) -> Mapping[str, Any]:
 def published_precision(in_config: Any, beside: Mapping[str, Any]) -> str:
     """Of weights and cache, as the end of a sentence; empty where nothing is said."""
     given = in_config if isinstance(in_config, Mapping) else {}
-    weights = _first(beside.get("quant_algo"), given.get("quant_algo"), given.get("quant_method"))
+    weights = _first(
+        beside.get("quant_algo"), given.get("quant_algo"), _sized(given), given.get("quant_method")
+    )
     cache = _first(
         beside.get("kv_cache_quant_algo"),
         given.get("kv_cache_quant_algo"),
@@ -32,6 +34,15 @@ def published_precision(in_config: Any, beside: Mapping[str, Any]) -> str:
     )
     text = f", published in {weights}" if weights else ""
     return text + (f", for a cache in {cache}" if cache else "")
+
+
+def _sized(given: Mapping[str, Any]) -> str | None:
+    """A method that does not say by its name how many bits it leaves, with them."""
+    method, bits, groups = (given.get(key) for key in ("quant_method", "bits", "config_groups"))
+    group = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
+    weights = group.get("weights") if isinstance(group, Mapping) else None
+    size = f"{bits}-bit" if bits else _scheme(weights if isinstance(weights, Mapping) else None)
+    return f"{size} ({method})" if size and method else None
 
 
 def _scheme(given: Any) -> Any:

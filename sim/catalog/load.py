@@ -148,7 +148,9 @@ def _workload(entry: Entry) -> Workload:
     mapping = dict(entry.mapping)
     for key, is_there in (("trace", is_file), ("servegen", is_folder)):
         if isinstance(mapping.get(key), str):
-            mapping[key] = str(_near(entry, key, mapping[key], is_there))
+            path = _near(entry, key, mapping[key], is_there)
+            mapping[key] = str(path)
+            entry = replace(entry, stem=entry.stem or path.name.partition(".")[0])
     return _made(Workload, replace(entry, mapping=mapping))
 
 

@@ -8,6 +8,7 @@ so are capital and small letters. A device is also found by its aliases.
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -57,11 +58,13 @@ def names(kind: Kind) -> dict[str, Path]:
     """Every name of this kind with its file, by name."""
     found: dict[str, Path] = {}
     for folder in reversed(folders(kind)):
-        found |= _names_in(folder)
+        found |= _names_in(folder, folder.stat().st_mtime_ns)
     return dict(sorted(found.items()))
 
 
-def _names_in(folder: Path) -> dict[str, Path]:
+@lru_cache(maxsize=64)
+def _names_in(folder: Path, _changed_ns: int) -> dict[str, Path]:
+    """Kept until a file comes or goes, which a folder notes as its time of change."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in _SUFFIXES and path.is_file():

@@ -67,7 +67,8 @@ def _mapping(spec: type[BaseModel], raw: Node, *, over_base: bool) -> Node:
     """A mapping's schema, with every spelling of its keys."""
     name = spec.__name__
     here = f"#/$defs/{name}{_OVER_BASE if over_base else ''}/properties"
-    said = docs(spec)
+    about = " ".join(str(spec.__doc__).split())
+    said = {"kind": about} | docs(spec)
     properties = {
         key: _field(key, node, said.get(key), over_base) for key, node in raw["properties"].items()
     }
@@ -77,7 +78,7 @@ def _mapping(spec: type[BaseModel], raw: Node, *, over_base: bool) -> Node:
     needed = [_has(key, _spellings(key, spec)) for key in required]
     return {
         "type": "object",
-        "description": " ".join(str(spec.__doc__).split()),
+        "description": about,
         "properties": properties,
         "patternProperties": {
             pattern: {"$ref": f"{here}/{key}"}

@@ -30,12 +30,14 @@ def add_alone(
     drain_s = np.reshape(loads.drain_s(capacity_bytes_per_s), (-1, 1))
     amounts = loads.amounts.reshape(drain_s.size, loads.amounts.shape[-1])
     needed_s = loads.needed_s(capacity_bytes_per_s).reshape(amounts.shape)
-    often = np.broadcast_to(np.reshape(times, (-1, 1)), drain_s.shape)
-    often_s = often * drain_s
+    often_s = np.reshape(times, (-1, 1)) * drain_s
+    moves = amounts > 0
     found = (
-        (amounts if np.all(often == 1) else often * amounts).sum(axis=0),
-        np.where(amounts > 0, often_s, 0.0).sum(axis=0),
-        np.where(_is_fullest(needed_s), often_s, 0.0).sum(axis=0),
+        amounts.sum(axis=0) * times
+        if isinstance(times, int)
+        else (np.reshape(times, (-1, 1)) * amounts).sum(axis=0),
+        often_s.sum(axis=0) if moves.all() else (often_s * moves).sum(axis=0),
+        (often_s * _is_fullest(needed_s)).sum(axis=0),
         (amounts / np.where(drain_s > 0, drain_s, 1.0)).max(axis=0, initial=0.0),
     )
     if loads.spread is not None:
@@ -49,7 +51,9 @@ def add_alone(
 
 def _on_links(spread: Spread, of_columns: _Found) -> _Found:
     """(links) from (columns). Of the links of a full column, the slowest are full."""
-    bytes_, busy_s, full_s, rate = (found[spread.columns] for found in of_columns)
+    bytes_, busy_s, full_s, rate = (
+        found[spread.columns] if len(found) > 1 else found for found in of_columns
+    )
     factors = spread.factors
     return bytes_ * factors, busy_s * (factors > 0), full_s * spread.is_slowest, rate * factors
 
@@ -86,5 +90,5 @@ def add_bytes(usage: LinkUsage, loads: Loads) -> None:
 def _is_fullest(needed_s: FloatArray) -> NDArray[np.bool_]:
     """(..., links) Which links of a transfer need the longest for its bytes."""
     longest_s = needed_s.max(axis=-1, keepdims=True, initial=0.0)
-    fullest: NDArray[np.bool_] = (needed_s > 0) & (needed_s >= longest_s * FULL_SHARE)
+    fullest: NDArray[np.bool_] = needed_s >= np.where(longest_s > 0, longest_s * FULL_SHARE, np.inf)
     return fullest

@@ -123,6 +123,7 @@ class Fabric:
         flows = [*(other for crowd in met for other in crowd.flows), flow]
         for other in flows:
             other.was_alone = False
+            other.loads = other.loads.on_links()
         self._share_anew(self._form(flows, mask))
 
     def _end(self, flow: _Flow, timer_number: int) -> None:

@@ -83,6 +83,10 @@ class Loads:
         on_links: FloatArray = self.amounts[..., self.spread.columns] * self.spread.factors
         return on_links
 
+    def on_links(self) -> "Loads":
+        """The same with an amount for each link."""
+        return self if self.spread is None else replace(self, amounts=self.bytes, spread=None)
+
     def needed_s(self, capacity_bytes_per_s: FloatArray) -> FloatArray:
         """(..., links or columns) How long each link, or the slowest of a column, takes alone."""
         if self.spread is not None:

@@ -45,31 +45,51 @@ class SetSums:
 
     def of(self, values: FloatArray) -> FloatArray:
         """(..., sets) from (..., size)."""
-        blocks = self._blocks.sums(values)
-        return self._sets.sums(np.concatenate([values, blocks], axis=-1))
+        # Along the first axis numpy adds whole rows; along the last it would go number by number.
+        rows = np.moveaxis(values, -1, 0)
+        blocks = self._blocks.sums(rows)
+        return np.moveaxis(self._sets.sums(np.concatenate([rows, blocks])), 0, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gather:
-    """Plain sums of the members of sets."""
+    """Plain sums of the members of sets, one member after the other."""
 
     indices: IntArray
-    starts: IntArray
+    """All first members, then all second ones of the sets that have them, and so on."""
+    counts: tuple[int, ...]
+    """How many sets have a first member, a second one, ..."""
+    places: IntArray
+    """Where each set stands, when those with the most members come first."""
 
     @classmethod
     def of(cls, sets: Sequence[Members]) -> "Gather":
         """None of the sets may be empty."""
-        sizes = [len(members) for members in sets]
-        assert all(sizes)
-        indices = [index for members in sets for index in members]
+        assert all(sets)
+        order = sorted(range(len(sets)), key=lambda number: -len(sets[number]))
+        longest_first = [sets[number] for number in order]
+        rounds = [
+            [members[number] for members in longest_first if len(members) > number]
+            for number in range(max(map(len, sets), default=0))
+        ]
         return cls(
-            np.array(indices, dtype=np.int64),
-            np.cumsum([0, *sizes[:-1]], dtype=np.int64)[: len(sizes)],
+            np.array([index for one in rounds for index in one], dtype=np.int64),
+            tuple(map(len, rounds)),
+            np.argsort(np.array(order, dtype=np.int64)),
         )
 
     def sums(self, values: FloatArray) -> FloatArray:
-        """(..., sets) from (..., size)."""
-        return sums_of_runs(values[..., self.indices], self.starts)
+        """(sets, ...) from (size, ...)."""
+        first = 0
+        total = np.zeros((0, *values.shape[1:]))
+        for count in self.counts:
+            members = values.take(self.indices[first : first + count], axis=0)
+            if first:
+                total[:count] += members
+            else:
+                total = members
+            first += count
+        return total.take(self.places, axis=0)
 
 
 def sums_of_runs(terms: FloatArray, starts: IntArray) -> FloatArray:

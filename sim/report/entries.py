@@ -3,12 +3,17 @@
 import re
 from collections.abc import Callable, Mapping
 from math import isclose
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sim.catalog import load
-from sim.catalog.names import KINDS, SINGULAR, Kind, names, plain, suggestion
+from sim.catalog.files import read_document
+from sim.catalog.hugging_face import is_config
+from sim.catalog.keys import spelling
+from sim.catalog.names import KINDS, SINGULAR, Kind, expanded, is_path, names, plain, suggestion
+from sim.catalog.specs import SPECS
 from sim.errors import ScenarioError
 from sim.network.routes import Network
 from sim.physics.memory import kv_bytes_per_token, state_bytes_per_sequence
@@ -54,7 +59,7 @@ def entries(kind: Kind) -> list[Values]:
 
 
 def entry(reference: str) -> str:
-    """NAME or KIND/NAME as YAML that can be loaded again; what follows from it as comments."""
+    """NAME, KIND/NAME or a path as YAML that loads again; what follows from it as comments."""
     kind, name = _found(reference)
     spec = _LOADERS[kind](name)
     derived = [f"# {header(key)}: {text(key, value)}" for key, value in _derived(spec).items()]
@@ -81,6 +86,8 @@ def _description(path: str, name: str, kind: Kind) -> str:
 
 def _found(reference: str) -> tuple[Kind, str]:
     prefix, slash, rest = reference.rpartition("/")
+    if is_path(rest):
+        return _kind_of_file(expanded(reference)), reference
     kinds = (kind_named(prefix),) if slash else KINDS
     found = [kind for kind in kinds if _has(kind, plain(rest))]
     if len(found) == 1:
@@ -92,6 +99,23 @@ def _found(reference: str) -> tuple[Kind, str]:
     raise ScenarioError(
         f"{reference!r:.60} is not in the catalog; {suggestion(plain(rest), known)}"
     )
+
+
+def _kind_of_file(path: Path) -> Kind:
+    """Its folder's; else that with its base and most of its keys."""
+    mapping = read_document(path).mapping
+    folder = path.resolve().parent.name
+    if folder in KINDS:
+        return kind_named(folder)
+    if is_config(mapping):
+        return "models"
+
+    def knows(kind: Kind) -> int:
+        fields = dict.fromkeys(SPECS[kind].model_fields)
+        keys = sum(spelling(fields, str(key)) is not None for key in mapping)
+        return keys + (plain(str(mapping.get("base"))) in names(kind))
+
+    return max(KINDS, key=knows)
 
 
 def _has(kind: Kind, name: str) -> bool:

@@ -35,7 +35,7 @@ class FrontDoor:
     def _choice(self) -> int:
         if len(self._replicas) == 1:
             return 0
-        return self._policy(self.submitted, [replica.snapshot for replica in self._replicas])
+        return self._policy(self.submitted, self._replicas)
 
     def _count(self, _: simpy.Event) -> None:
         self._still_to_end -= 1

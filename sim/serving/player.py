@@ -8,6 +8,7 @@ it is.
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, islice
 from typing import Any
 
@@ -63,7 +64,8 @@ class Player:
         durations_s = ruled.durations_s(stretch.sums_after(done), stretch.growing, steps)
         ends_s = accumulate(durations_s, initial=start_s)
         stretch.ends_s += islice(ends_s, 1, None)
-        yield from self._alone(stretch, stretch.ends_s[-1])
+        yield self._alarm(stretch, stretch.ends_s[-1])
+        self.company.disturb = None
         ended = stretch.ended_by(self.env.now)
         self.log.stretch(stretch, ended)
         if ended < len(stretch.ends_s):  # somebody has come
@@ -74,18 +76,19 @@ class Player:
     def _one_step(self, stretch: Stretch) -> Waiting:
         plan, start_s = self._plan(stretch), self.env.now
         end_s = start_s + plan.duration_s
-        yield from self._alone(stretch, end_s)
+        yield self._alarm(stretch, end_s)
+        self.company.disturb = None
         if self.env.now < end_s:
             yield from self._phases(stretch, plan, start_s)
             return
         self._end(stretch, start_s, plan, None)
 
-    def _alone(self, stretch: Stretch, end_s: float) -> Waiting:
-        """Sleep to this instant, or until somebody comes who shares links."""
+    def _alarm(self, stretch: Stretch, end_s: float) -> simpy.Event:
+        """Wakes at this instant, or when somebody comes who shares links."""
         stretch.alarm = sleep_until(self.env, end_s, ENDS)
-        self.company.disturb = lambda: stretch.hasten(self.env, self.env.now, STARTS)
-        yield stretch.alarm
-        self.company.disturb = None
+        if self.company.others:
+            self.company.disturb = partial(stretch.hasten, self.env, STARTS)
+        return stretch.alarm
 
     def _phases(self, stretch: Stretch, plan: StepPlan, start_s: float) -> Waiting:
         """One event a phase, from now on, of a step that started then and was alone so far."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.physics.sums import StepSums, prefill, total
+from sim.physics.sums import decoding as decoding_sums
 from sim.serving.decode_batch import DecodeBatch
 from sim.serving.kv_cache import KvCache
 from sim.serving.sequence import ServedSequence
@@ -53,16 +54,6 @@ class Rank:
     def __post_init__(self) -> None:
         """Start empty."""
         self.decoding = DecodeBatch(self.limits.window)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.waiting and not self._admitted
-
-    @property
-    def unfinished(self) -> int:
-        """Sequences that wait or run."""
-        return len(self.waiting) + len(self._admitted)
 
     @property
     def running(self) -> int:
@@ -228,12 +219,7 @@ class Rank:
 
     def _sums(self) -> StepSums:
         window, batch = self.limits.window, self.decoding
-        decoding = StepSums(
-            decode_tokens=batch.sequences,
-            decode_kv_tokens=batch.next_kv_tokens,
-            decode_window_kv_tokens=batch.next_window_kv_tokens,
-            sampled_tokens=batch.sequences,
-        )
+        decoding = decoding_sums(batch.sequences, batch.next_kv_tokens, batch.next_window_kv_tokens)
         if not self._chunks:
             return decoding
         chunks = [

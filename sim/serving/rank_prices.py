@@ -108,6 +108,8 @@ class RankPrices:
         self._by_sampled = CountTable(
             lambda sampled: self._by_slot(operators_by_sampled(model, precision, tp, sampled))
         )
+        self._counts = (b"", b"")
+        self._last: dict[str, Cost] = {}
         cores = attention_cores(model, precision, tp, scenario.engine.mla)
         self._cores = {
             slot: [core for core in cores if slot in self._slots[core.phase]]
@@ -135,13 +137,23 @@ class RankPrices:
 
     def costs(self, sums: StepSums) -> dict[str, Cost]:
         """By slot, with the work that was done; the leading axes of the sums are free."""
-        found = self._by_tokens.at(sums.decode_tokens + sums.prefill_tokens)
-        for slot, sampling in self._by_sampled.at(sums.sampled_tokens).items():
-            found[slot] = found[slot].plus(sampling)
-        for slot, cores in self._cores.items():
-            for core in cores:
+        found = dict(self._fixed(sums))
+        cores = self._cores if np.any(sums.prefill_tokens) else self._decode_cores
+        for slot, of_slot in cores.items():
+            for core in of_slot:
                 found[slot] = found[slot].plus(cost([core.work(sums)], self._roofline))
         return found
+
+    def _fixed(self, sums: StepSums) -> dict[str, Cost]:
+        """Without the cores; mostly the same as a step before."""
+        tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens)
+        sampled = np.asarray(sums.sampled_tokens)
+        counts = (tokens.tobytes(), sampled.tobytes())
+        if counts != self._counts:
+            self._counts, self._last = counts, self._by_tokens.at(tokens)
+            for slot, sampling in self._by_sampled.at(sampled).items():
+                self._last[slot] = self._last[slot].plus(sampling)
+        return self._last
 
     def _by_slot(self, operators: Iterable[Operator]) -> dict[str, Cost]:
         works: dict[str, list[Work]] = {}

@@ -15,7 +15,6 @@ from sim.physics.sums import StepSums
 from sim.record.recorder import Status
 from sim.serving.player import Player
 from sim.serving.rank import Rank
-from sim.serving.router import Snapshot
 from sim.serving.sequence import ServedSequence
 from sim.serving.stretch import Stretch
 
@@ -31,7 +30,7 @@ class Replica:
         *,
         most_steps: float = np.inf,
     ) -> None:
-        """`most_steps` go by without a look at the ranks, where they go by rule."""
+        """At most `most_steps` go by rule without a look at the ranks; tests look at each."""
         self._env = env
         self._ranks = ranks
         self._player = player
@@ -41,19 +40,19 @@ class Replica:
         """The last one of which the ranks were told that it ended."""
         self._stretch: Stretch | None = None
         self._work_arrived = env.event()
+        self.unfinished = 0
+        """Requests sent to it and not yet answered."""
 
     @property
-    def snapshot(self) -> Snapshot:
-        """What a router may know: the last finished step, and what was sent since."""
+    def kv_tokens(self) -> int:
+        """Tokens in its cache, as of the last finished step, and waiting to get there."""
         self._catch_up()
-        return Snapshot(
-            unfinished=sum(rank.unfinished for rank in self._ranks),
-            kv_tokens=sum(rank.load_tokens for rank in self._ranks),
-        )
+        return sum(rank.load_tokens for rank in self._ranks)
 
     def submit(self, sequence: ServedSequence) -> None:
         """Queue a sequence on the rank with the fewest tokens, and wake the engine if it sleeps."""
         self._catch_up()
+        self.unfinished += 1
         loads = [rank.load_tokens for rank in self._ranks]
         rank = self._ranks[loads.index(min(loads))]
         if not rank.cache.fits_ever(sequence.request.prompt_tokens):
@@ -68,7 +67,7 @@ class Replica:
     def run(self) -> Generator[simpy.Event, Any, None]:
         """Serve for ever: choose the tokens of the next steps, live through them, end sequences."""
         while True:
-            if all(rank.is_idle for rank in self._ranks):
+            if not self.unfinished:
                 self._player.company.end()
                 self._work_arrived = self._env.event()
                 yield self._work_arrived
@@ -155,6 +154,7 @@ class Replica:
 
     def _end(self, sequence: ServedSequence, rank: Rank | None, status: Status) -> None:
         is_finished = status == "finished"
+        self.unfinished -= 1
         self._log.request(
             sequence,
             None if rank is None else rank.number,

@@ -1,33 +1,41 @@
-"""Who serves a request: a policy sees one snapshot a replica, never the simulation.
+"""Who serves a request: a policy sees the load of each replica, never the simulation.
 
-Snapshots are as of each replica's last finished step; what was sent to it since is in them.
+Loads are as of each replica's last finished step; what was sent to it since is in them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Protocol
 
 
-class Snapshot(NamedTuple):
+class Load(Protocol):
     """What a router may know of a replica."""
 
-    unfinished: int
-    """Requests sent to it and not yet answered."""
-    kv_tokens: int
-    """Tokens in its cache and waiting to get there."""
+    @property
+    def unfinished(self) -> int:
+        """Requests sent to it and not yet answered."""
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens in its cache and waiting to get there."""
 
 
-Policy = Callable[[int, Sequence[Snapshot]], int]
-"""(how many requests were routed before, snapshots) -> index of the replica."""
+Policy = Callable[[int, Sequence[Load]], int]
+"""(how many requests were routed before, loads) -> index of the replica."""
 
 
-def round_robin(routed: int, replicas: Sequence[Snapshot]) -> int:
+def round_robin(routed: int, replicas: Sequence[Load]) -> int:
     """Each in turn."""
     return routed % len(replicas)
 
 
-def least_loaded(routed: int, replicas: Sequence[Snapshot]) -> int:
+def least_loaded(_: int, replicas: Sequence[Load]) -> int:
     """The fewest unfinished requests, then the fewest tokens, then the first."""
-    return min(range(len(replicas)), key=lambda index: replicas[index])
+    unfinished = [replica.unfinished for replica in replicas]
+    fewest = min(unfinished)
+    if unfinished.count(fewest) == 1:
+        return unfinished.index(fewest)
+    tied = [number for number, count in enumerate(unfinished) if count == fewest]
+    return min(tied, key=lambda number: replicas[number].kv_tokens)
 
 
 POLICIES: Mapping[str, Policy] = {"round-robin": round_robin, "least-loaded": least_loaded}

@@ -65,18 +65,20 @@ class ServedSequence:
         rank: int | None,
     ) -> RequestRow:
         """What is recorded of it in the end."""
+        asked = self.request
+        # By place, in the order of its fields: by name it takes twice as long.
         return RequestRow(
-            request=self.request.number,
-            arrival_s=self.arrival_s,
-            first_scheduled_s=self.first_scheduled_s,
-            first_token_s=self.first_token_s,
-            finish_s=finish_s,
-            prompt_tokens=self.request.prompt_tokens,
-            cached_tokens=0,
-            output_tokens=output_tokens,
-            pool=pool,
-            replica=replica,
-            rank=rank,
-            preemptions=self.preemptions,
-            status=status,
+            asked.number,
+            self.arrival_s,
+            self.first_scheduled_s,
+            self.first_token_s,
+            finish_s,
+            asked.prompt_tokens,
+            0,  # cached_tokens
+            output_tokens,
+            pool,
+            replica,
+            rank,
+            self.preemptions,
+            status,
         )

@@ -103,9 +103,9 @@ class StepPricer:
         """Note kernels whose cost is by rank, or by (layers, groups) of experts."""
         tally.seconds[slot] = np.asarray(one.seconds).max(axis=-1)
         times = self._program.repeats[slot]
-        for used, of_groups in zip(tally.used, one, strict=True):
-            total = np.atleast_2d(of_groups).sum(axis=0) * times
-            used += total if devices_each == 1 else np.repeat(total, devices_each)
+        for used, amount in zip(tally.used, map(np.asarray, one), strict=True):
+            of_groups = amount if amount.ndim == 1 else amount.sum(axis=0)
+            used += times * (of_groups if devices_each == 1 else np.repeat(of_groups, devices_each))
 
     def _price_collectives(self, tally: _Tally, sums: StepSums) -> None:
         tokens = sums.decode_tokens + sums.prefill_tokens

@@ -53,13 +53,15 @@ class Stretch:
         self.steps = min(self.steps, last + 1)
         if last + 1 < len(self.ends_s):
             del self.ends_s[last + 1 :]
-            self.hasten(env, self.ends_s[-1], ENDS)
+            self.hasten(env, ENDS, self.ends_s[-1])
 
-    def hasten(self, env: simpy.Environment, at_s: float, priority: EventPriority) -> None:
-        """Let the alarm go off sooner."""
+    def hasten(
+        self, env: simpy.Environment, priority: EventPriority, at_s: float | None = None
+    ) -> None:
+        """Let the alarm go off sooner, or now."""
         # SimPy cannot move an event, but whoever waits for one can be made to wait for another.
         assert self.alarm is not None
-        sooner = sleep_until(env, at_s, priority)
+        sooner = sleep_until(env, env.now if at_s is None else at_s, priority)
         sooner.callbacks, self.alarm.callbacks = self.alarm.callbacks, sooner.callbacks
         self.alarm = sooner
 
@@ -69,4 +71,4 @@ def grown(sums: StepSums, growing: Real, steps: int | np.ndarray) -> StepSums:
     tokens, kv_tokens, window_kv_tokens, *others = sums
     if isinstance(growing, np.ndarray) or growing:
         window_kv_tokens = window_kv_tokens + growing * steps
-    return StepSums(tokens, kv_tokens + tokens * steps, window_kv_tokens, *others)
+    return StepSums._make((tokens, kv_tokens + tokens * steps, window_kv_tokens, *others))

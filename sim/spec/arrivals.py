@@ -12,6 +12,7 @@ class PoissonArrivals(Spec):
 
     kind: Literal["poisson"]
     rate_per_s: PerSecond
+    """Mean rate of requests."""
 
 
 class GammaArrivals(Spec):
@@ -19,7 +20,9 @@ class GammaArrivals(Spec):
 
     kind: Literal["gamma"]
     rate_per_s: PerSecond
+    """Mean rate of requests."""
     burstiness: Annotated[float, Field(gt=0)]
+    """1 is Poisson; less comes in bursts, more is steadier."""
 
 
 class FixedArrivals(Spec):
@@ -27,6 +30,7 @@ class FixedArrivals(Spec):
 
     kind: Literal["fixed"]
     rate_per_s: PerSecond
+    """Rate of requests."""
 
 
 class ArrivalsAtOnce(Spec):
@@ -40,7 +44,9 @@ class ClosedLoop(Spec):
 
     kind: Literal["closed-loop"]
     concurrency: Count
+    """How many clients."""
     think_s: Seconds = 0.0
+    """From a client's answer to its next request."""
 
 
 class VllmArrivals(Spec):
@@ -50,10 +56,13 @@ class VllmArrivals(Spec):
     request_rate_per_s: PerSecond | None = None
     """Unlike with the other kinds, the last request comes at exactly requests / rate."""
     burstiness: Annotated[float, Field(gt=0)] = 1.0
+    """Shape of the gamma distribution of gaps; 1 is Poisson."""
     max_concurrency: Count | None = None
     """A request that would be one too many is sent when another is answered."""
     ramp_up_strategy: Literal["linear", "exponential"] | None = None
+    """How the rate rises from request to request."""
     ramp_up_start_rps: Count | None = None
+    """Requests a second at the first request's gap."""
     ramp_up_end_rps: Count | None = None
     """Requests a second: of the first request's gap, and of the last one's."""
 

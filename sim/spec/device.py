@@ -48,6 +48,7 @@ class DeviceSpec(Spec):
     node: str | None = None
     """The topology in which it usually stands; `moesim kernel` prices collectives on it."""
     source: Source
+    """Where the numbers are from: one text, or a text for each key."""
 
     @model_validator(mode="after")
     def _is_a_machine(self) -> "DeviceSpec":

@@ -14,6 +14,7 @@ class FixedLength(Spec):
 
     kind: Literal["fixed"]
     tokens: Tokens
+    """The length."""
 
 
 class UniformLength(Spec):
@@ -21,7 +22,9 @@ class UniformLength(Spec):
 
     kind: Literal["uniform"]
     low: Tokens
+    """The shortest."""
     high: Tokens
+    """The longest."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "UniformLength":
@@ -35,9 +38,11 @@ class LognormalLength(Spec):
 
     kind: Literal["lognormal"]
     mean: Annotated[float, Field(ge=1, le=1e12)]
+    """Mean before the cut."""
     cv: Annotated[float, Field(ge=0, le=1e9)]
     """Standard deviation over mean."""
     most: Tokens
+    """The longest; what is drawn above it becomes it."""
 
 
 class EmpiricalLength(Spec):
@@ -45,7 +50,9 @@ class EmpiricalLength(Spec):
 
     kind: Literal["empirical"]
     tokens: Annotated[tuple[Tokens, ...], Field(strict=False, min_length=1)]
+    """The lengths to draw from."""
     weights: Annotated[tuple[Weight, ...] | None, Field(strict=False)] = None
+    """How likely each is, relative to the others; equally without."""
 
     @model_validator(mode="after")
     def _a_weight_each(self) -> "EmpiricalLength":
@@ -74,7 +81,9 @@ class RandomDataset(Spec):
 
     kind: Literal["random"]
     input_len: Tokens = 1024
+    """Tokens of a prompt after the prefix."""
     output_len: Tokens = 128
+    """Tokens of an answer."""
     range_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Both are uniform from (1 - ratio) to (1 + ratio) of what they are."""
     prefix_len: AtLeastZero = 0
@@ -86,10 +95,13 @@ class PrefixRepetition(Spec):
 
     kind: Literal["prefix_repetition"]
     prefix_len: Tokens = 256
+    """Tokens of a prefix."""
     suffix_len: Tokens = 256
+    """Tokens of a prompt after its prefix."""
     num_prefixes: Count = 10
     """Each begins as many prompts as the others (or one more), in random order."""
     output_len: Tokens = 128
+    """Tokens of an answer."""
 
 
 Dataset = Annotated[RandomDataset | PrefixRepetition, Field(discriminator="kind")]

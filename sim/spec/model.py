@@ -4,130 +4,47 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sim.spec.attention import (
+    Attention,
+    GroupedAttention,
+    LatentAttention,
+    LinearAttention,
+    SparseIndexer,
+    Window,
+)
 from sim.spec.base import AtLeastZero, Count, MisfitError, Source, Spec
 
-
-class GroupedAttention(Spec):
-    """Queries in groups that share a key and value head (MHA: one each; MQA: one for all)."""
-
-    kind: Literal["gqa"] = "gqa"
-    heads: Count
-    kv_heads: Count
-    head_size: Count
-    qk_norm: bool | Literal["all-heads"] = False
-    """Queries and keys are normed: head by head with one vector, or all heads as one."""
-    qkv_bias: bool = False
-    output_bias: bool = False
-    sinks: bool = False
-    """A learned logit for each head, which takes attention that no token should have."""
-    output_gate: bool = False
-    """A second query projection, which weighs what the heads say."""
-
-    @model_validator(mode="after")
-    def _groups_are_whole(self) -> "GroupedAttention":
-        if self.heads % self.kv_heads:
-            raise MisfitError(
-                ("heads",), f"{self.heads} is no multiple of kv_heads = {self.kv_heads}; change one"
-            )
-        return self
-
-
-class SparseIndexer(Spec):
-    """A small attention of its own that scores all tokens and chooses those to attend to."""
-
-    tokens: Count
-    """Each token attends to so many, or to all where there are fewer."""
-    heads: Count
-    head_size: Count
-    """Of a query, and of the one key that a token leaves for all heads."""
-
-
-class LatentAttention(Spec):
-    """Multi-head latent attention: one compressed vector a token serves all heads."""
-
-    kind: Literal["mla"]
-    heads: Count
-    query_rank: Count | None = None
-    """Rank of the compressed query; None for a plain query projection."""
-    kv_rank: Count
-    nope_size: Count
-    rope_size: Count
-    value_size: Count
-    sparse: SparseIndexer | None = None
-    """Attention to the tokens that an indexer chooses (DeepSeek sparse attention)."""
-
-    @model_validator(mode="after")
-    def _indexer_has_queries(self) -> "LatentAttention":
-        if self.sparse is not None and self.query_rank is None:
-            raise MisfitError(
-                ("query_rank",), "is missing; give it, the indexer's queries come from it"
-            )
-        return self
-
-
-Attention = Annotated[GroupedAttention | LatentAttention, Field(discriminator="kind")]
-
-
-class Window(Spec):
-    """Some layers attend to near tokens only."""
-
-    kind: Literal["sliding", "chunked"] = "sliding"
-    """sliding: to the last `tokens` tokens. chunked: the sequence is cut into chunks of `tokens`
-    tokens, and each attends to what came before it in its own chunk."""
-    tokens: Count
-    layers: Count
-    """How many of the model's layers are windowed; the rest attend to everything."""
-
-
-class LinearAttention(Spec):
-    """Some layers keep a state of fixed size instead of every token (gated delta net).
-
-    Each value head has a matrix of key_size x value_size; key heads are shared by value heads. A
-    short convolution over queries, keys and values precedes it.
-    """
-
-    layers: Count
-    """How many of the model's layers are linear; the rest attend to tokens."""
-    key_heads: Count
-    value_heads: Count
-    key_size: Count
-    value_size: Count
-    convolution_tokens: Count
-    """Tokens that the convolution sees, the new one included."""
-
-    @property
-    def convolved_elements(self) -> int:
-        """Queries, keys and values of a token."""
-        return 2 * self.key_heads * self.key_size + self.value_elements
-
-    @property
-    def value_elements(self) -> int:
-        """Values of a token, of all heads."""
-        return self.value_heads * self.value_size
-
-    @model_validator(mode="after")
-    def _groups_are_whole(self) -> "LinearAttention":
-        if self.value_heads % self.key_heads:
-            raise MisfitError(
-                ("value_heads",),
-                f"{self.value_heads} is no multiple of key_heads = {self.key_heads}; change one",
-            )
-        return self
+# What a model is made of is asked for here, though attention has a file of its own.
+__all__ = [
+    "GroupedAttention",
+    "LatentAttention",
+    "LinearAttention",
+    "ModelSpec",
+    "RoutedExperts",
+    "SparseIndexer",
+    "Window",
+]
 
 
 class RoutedExperts(Spec):
     """A mixture of experts in the place of the dense feed-forward."""
 
     experts: Annotated[int, Field(gt=0, le=100_000)]
+    """Routed experts in a layer."""
     experts_per_token: Count
+    """How many of them a token passes."""
     intermediate_size: Count
+    """Width of an expert."""
     shared_experts: AtLeastZero = 0
     """Experts that every token passes, of the same size as the routed ones."""
     first_dense_layers: AtLeastZero = 0
+    """First layers that have no experts."""
     every: Count = 1
     """A layer of experts follows `every - 1` dense ones (after the first dense layers)."""
     expert_groups: Count = 1
+    """Groups that the experts are divided into."""
     groups_per_token: Count = 1
+    """Groups that a token chooses first; its experts are in these."""
     shared_gate: bool = False
     """A vector that weighs what the shared experts say."""
     router_bias: bool = False
@@ -163,16 +80,25 @@ class ModelSpec(Spec):
     """One model. Layers are `attention, feed-forward`, with norms before (and after) each."""
 
     name: str
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     layers: Annotated[int, Field(gt=0, le=100_000)]
+    """Number of layers."""
     hidden_size: Count
+    """Width of the residual stream."""
     vocabulary: Count
+    """Number of tokens there are."""
     positions: AtLeastZero = 0
     """Rows of a learned position embedding; 0 for rotary positions."""
     tied_embeddings: bool = False
+    """The head is the embedding, and stored once."""
     attention: Attention
+    """How it attends to tokens."""
     window: Window | None = None
+    """Layers that attend to near tokens only."""
     linear: LinearAttention | None = None
+    """Layers that keep a state instead of attending to tokens."""
     intermediate_size: AtLeastZero = 0
     """Of the dense feed-forward; 0 where every layer has experts."""
     gated: bool = True
@@ -184,7 +110,9 @@ class ModelSpec(Spec):
     norm_vectors: Count = 1
     """Vectors a norm: 1 (RMS), 2 (scale and shift)."""
     experts: RoutedExperts | None = None
+    """A mixture of experts."""
     source: Source
+    """Where the numbers are from: one text, or a text for each key."""
 
     @property
     def expert_layers(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ class ZipfPopularity(Spec):
 
     kind: Literal["zipf"]
     exponent: Annotated[float, Field(ge=0, le=10)]
+    """0 is uniform; the larger, the more tokens choose the first experts."""
 
 
 class LognormalPopularity(Spec):
@@ -25,6 +26,7 @@ class LognormalPopularity(Spec):
 
     kind: Literal["lognormal"]
     sigma: Annotated[float, Field(ge=0, le=10)]
+    """Standard deviation of the weights' logarithm; 0 is uniform."""
 
 
 class DirichletPopularity(Spec):
@@ -32,6 +34,7 @@ class DirichletPopularity(Spec):
 
     kind: Literal["dirichlet"]
     concentration: Annotated[float, Field(ge=0.01)]
+    """The smaller, the more uneven; large values come near to uniform."""
 
 
 class TablePopularity(Spec):
@@ -45,6 +48,7 @@ class TablePopularity(Spec):
         ],
         Field(strict=False, min_length=1),
     ]
+    """Rows of weights, one for each expert."""
 
     @model_validator(mode="after")
     def _rows_are_equally_long(self) -> "TablePopularity":

@@ -136,6 +136,7 @@ class EngineProfile(Spec):
     """Measured curves by device, as devices name theirs in `measured_as`; without them, and for
     kernels that no curve is of, the constants above hold."""
     source: Source
+    """Where the numbers are from: one text, or a text for each key."""
 
 
 class Engine(Spec):

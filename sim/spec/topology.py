@@ -84,6 +84,7 @@ class TopologySpec(Spec):
     links: Annotated[tuple[Join, ...], Field(strict=False)] = ()
     """What joins the groups."""
     source: Source
+    """Where the numbers are from: one text, or a text for each key."""
 
     @property
     def devices(self) -> tuple[DeviceSpec, ...]:

@@ -27,6 +27,7 @@ class ClientGroup(Spec):
     """So many clients, each of which sends by itself, alike but for their rates."""
 
     count: Annotated[int, Field(gt=0, le=10**5)] = 1
+    """How many clients."""
     rate_per_s: PerSecond
     """Of one client, on average over the group."""
     exponent: Annotated[float, Field(ge=0, le=10)] = 0.0
@@ -34,16 +35,22 @@ class ClientGroup(Spec):
     burstiness: Annotated[float, Field(ge=0.01, le=1e6)] = 1.0
     """Shape of the gamma distribution of a client's gaps."""
     prompt_tokens: Length
+    """How long their prompts are."""
     output_tokens: Length
+    """How long their answers are."""
     slo_class: str | None = None
+    """A name that their requests carry along."""
     model: str | None = None
+    """A name that their requests carry along."""
 
 
 class Workload(Spec):
     """A trace, a folder of ServeGen's clients, or requests drawn from distributions."""
 
     name: str = ""
+    """The name in results; by default the file's."""
     description: str = ""
+    """One line for `moesim list`."""
     trace: str | None = None
     """A file of arrivals and lengths; a relative path starts at the file that names it."""
     trace_format: TraceFormat | None = None
@@ -63,14 +70,19 @@ class Workload(Spec):
     rate_per_s: PerSecond | None = None
     """The mean rate to which the clients of that folder are scaled together."""
     requests: Annotated[int, Field(gt=0, le=10**7)] | None = None
+    """How many are drawn."""
     arrivals: Arrivals | None = None
+    """When they arrive."""
     prompt_tokens: Length | None = None
+    """How long prompts are."""
     output_tokens: Length | None = None
+    """How long answers are."""
     dataset: Dataset | None = None
     """Instead of the two, what vLLM's `bench serve` would send."""
     clients: Annotated[tuple[ClientGroup, ...] | None, Field(strict=False, min_length=1)] = None
     """Instead of these, clients that differ."""
     source: Source = ""
+    """Where the numbers are from: one text, or a text for each key."""
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> "Workload":

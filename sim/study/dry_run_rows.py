@@ -14,7 +14,7 @@ def dry_run_rows(found: DryRun) -> dict[str, Rows]:
     titled = {
         "Memory of each device": [_memory(one) for one in replicas],
         "Replicas": [_where(one, names) for one in replicas],
-        "Workload": [found.lengths._asdict()],
+        "Workload, with its mean lengths": [found.lengths._asdict()],
     }
     for pool, steps in found.steps.items():
         for step in steps:

@@ -43,9 +43,11 @@ class TraceStatistics(NamedTuple):
     requests_per_s: float | None
     """Gaps over span; None without a span, as are the others."""
     prompt_tokens_per_s: float | None
+    """Of these requests, with their mean length."""
     output_tokens_per_s: float | None
     gap_cv: float | None
-    """Standard deviation of the gaps between arrivals over their mean; 1 is Poisson."""
+    """Standard deviation of the gaps between arrivals over their mean; 1 is Poisson.
+    None with fewer than two gaps."""
     prompt_tokens: Spread
     output_tokens: Spread
     sessions: int
@@ -62,6 +64,7 @@ def trace_statistics(trace: Trace) -> TraceStatistics:
     rows = trace.rows
     arrivals_s = np.array([row.arrival_s for row in rows])
     span_s = float(arrivals_s[-1] - arrivals_s[0])
+    rate_per_s = (len(rows) - 1) / span_s if span_s else None
     prompts = np.array([row.prompt_tokens for row in rows])
     outputs = np.array([row.output_tokens for row in rows])
     turns = Counter(row.session for row in rows if row.session is not None)
@@ -70,10 +73,10 @@ def trace_statistics(trace: Trace) -> TraceStatistics:
         skipped_lines=trace.skipped,
         failed_requests=trace.failed,
         span_s=span_s,
-        requests_per_s=(len(rows) - 1) / span_s if span_s else None,
-        prompt_tokens_per_s=float(prompts.sum()) / span_s if span_s else None,
-        output_tokens_per_s=float(outputs.sum()) / span_s if span_s else None,
-        gap_cv=_cv(np.diff(arrivals_s)) if span_s else None,
+        requests_per_s=rate_per_s,
+        prompt_tokens_per_s=rate_per_s and rate_per_s * float(prompts.mean()),
+        output_tokens_per_s=rate_per_s and rate_per_s * float(outputs.mean()),
+        gap_cv=_cv(np.diff(arrivals_s)) if span_s and len(rows) > 2 else None,
         prompt_tokens=_spread(prompts),
         output_tokens=_spread(outputs),
         sessions=len(turns),

@@ -117,9 +117,11 @@ def test_a_trace_is_found_beside_the_file_that_names_it(tmp_path: Path, workload
     head = SCENARIO[: SCENARIO.index("workload:")]
     path = written(tmp_path / "far" / "s.yaml", f"{head}workload: {workload}\n")
 
-    trace = load_scenario(path).workload.trace
+    found = load_scenario(path).workload
 
-    assert trace == str(tmp_path / "far" / "t.csv")
+    assert found.trace == str(tmp_path / "far" / "t.csv")
+    # Named for its file, or for the trace where it has none.
+    assert found.name == ("mine" if "mine" in workload else "t")
 
 
 @pytest.mark.parametrize("folder", ["", "workloads", "own/workloads"])

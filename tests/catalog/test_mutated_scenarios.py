@@ -108,7 +108,6 @@ def _empty_folder(
 
 @settings(
     deadline=None,
-    max_examples=150,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -143,7 +142,6 @@ def assert_readable(problem: ScenarioError, start: str = "scenario: ") -> None:
 
 @settings(
     deadline=None,
-    max_examples=100,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -162,7 +160,6 @@ def test_any_setting_is_accepted_or_refused_in_lines(place: Place, text: str) ->
 
 @settings(
     deadline=None,
-    max_examples=100,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -119,20 +119,25 @@ def test_attention_is_told_apart_by_its_kind() -> None:
     assert not accepts("models", MODEL | {"attention": {"heads": 2, "kv_heads": 1, "head_size": 4}})
 
 
-@pytest.mark.parametrize("kind", ["scenarios", "devices", "engines", "topologies"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_editors_have_help_for_every_key(kind: Kind) -> None:
     defs = file_schema(kind)["$defs"]
-    own = {"Scenario", "Engine", "Deployment", "Pool", "Experts", "Slo", "Group", "Join"}
-    own |= {"DeviceSpec", "EngineProfile", "TopologySpec", "Precision", "Record"}
 
     silent = [
         f"{name}.{key}"
-        for name in own & set(defs)
-        for key, node in defs[name]["properties"].items()
-        if key != "source" and "description" not in node
+        for name, spec in defs.items()
+        for key, node in spec["properties"].items()
+        if "description" not in node
     ]
 
     assert silent == []
+
+
+def test_help_for_a_kind_says_what_it_stands_for() -> None:
+    defs = file_schema("workloads")["$defs"]
+
+    said = defs["ArrivalsAtOnce"]["properties"]["kind"]["description"]
+    assert said == "Everything arrives at 0 (vLLM's request rate `inf`)."
 
 
 def test_what_stands_below_a_field_is_said_of_it() -> None:

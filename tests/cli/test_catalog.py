@@ -32,6 +32,36 @@ def test_a_model_shows_its_parameters_and_the_bytes_of_a_token() -> None:
     assert "in bf16: 70.27 kB\n" in out
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "shown"),
+    [
+        (
+            "llama/config.json",
+            '{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128,'
+            ' "vocab_size": 100, "num_hidden_layers": 2, "num_attention_heads": 4}',
+            "# models/llama\n",
+        ),
+        ("two.yaml", "{base: llama-3.1-8b, layers: 2}", "# models/two\n"),
+        ("card.yaml", "{base: h100-sxm, memory: 90 GB}", "# devices/card\n"),
+        ("boxes.yaml", "{base: dgx-h100, description: two}", "# topologies/boxes\n"),
+        ("few.yaml", "{base: chat, requests: 2}", "# workloads/few\n"),
+        ("brisk.yaml", "{base: plain, step_overhead: 1 us}", "# engines/brisk\n"),
+        ("run.yaml", "{base: chat-llama-70b, seed: 2}", "# scenarios/run\n"),
+        ("models/three.yaml", "{base: llama-3.1-8b}", "# models/three\n"),
+    ],
+)
+def test_a_file_is_shown_by_its_path(
+    file: str, text: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+
+    outcome = moesim("show", file)
+
+    assert outcome.out.startswith(shown), outcome.err
+
+
 def test_a_device_shows_its_ridge_under_its_alias_too() -> None:
     # 989.5 TFLOP/s over 3.35 TB/s.
     assert "# ridge in bf16: 295.4 FLOP/B\n" in moesim("show", "h100").out

@@ -21,6 +21,13 @@ def test_several_exports_are_written_and_named(tmp_path: Path) -> None:
     assert str(folder) in outcome.err
 
 
+def test_an_option_is_not_taken_for_the_path(tmp_path: Path) -> None:
+    outcome = moesim("run", written(tmp_path), "--export", "vllm", "--out", str(tmp_path / "out"))
+
+    assert outcome.status == 2
+    assert "--export vllm: where to is missing" in outcome.err
+
+
 def test_one_word_with_an_equals_sign_means_the_same(tmp_path: Path) -> None:
     outcome = moesim("run", written(tmp_path), "--export", f"vllm={tmp_path / 'r=1.json'}")
 

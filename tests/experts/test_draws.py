@@ -120,7 +120,7 @@ def test_the_busiest_of_32_devices_gets_1_066_of_the_mean_under_uniform_routing(
     assert busiest == pytest.approx(1.066, abs=0.005)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     choice=st.sampled_from([Choice(1), Choice(4), Choice(4, 4, 2), Choice(32)]),
     popularity=st.sampled_from([UNIFORM, ZIPF, LOGNORMAL]),

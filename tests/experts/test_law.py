@@ -1,3 +1,4 @@
+from functools import cache
 from time import process_time
 
 import numpy as np
@@ -20,6 +21,7 @@ LOGNORMAL = LognormalPopularity(kind="lognormal", sigma=1.05)
 TOP_8, LIMITED = Choice(8), Choice(8, 8, 4)
 
 
+@cache
 def law_of(
     popularity: Popularity,
     choice: Choice,

@@ -13,7 +13,7 @@ from tests.cli.commands import moesim
 from tests.fuzz.kinds import KINDS, FileKind
 from tests.fuzz.mutations import spoiled
 
-FEW, MANY = 150, 10_000
+FEW, MANY = 60, 10_000
 LONGEST_S = 10.0
 LONGEST_LINE = 1500
 

@@ -28,7 +28,7 @@ from tests.laws.scenarios import (
 )
 
 FAST = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

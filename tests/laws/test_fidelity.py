@@ -1,6 +1,7 @@
 """Steps as one event (`auto`) are the steps phase by phase (`layer`), to the bit."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim import simulation
 from sim.serving.player import Player
+from sim.serving.replica import Replica
 from sim.simulation import Run, simulate
 from sim.spec.scenario import Record, Scenario
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
@@ -42,15 +45,23 @@ def check_equal(one: Run, other: Run) -> None:
     assert one.recorder.elapsed_s == other.recorder.elapsed_s
 
 
+def played(asked: Scenario, *, by_rule: bool) -> Run:
+    """A run phase by phase; not by rule, ranks are asked anew before every step."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not by_rule:
+            patch.setattr(simulation, "Replica", partial(Replica, most_steps=1))
+        return simulate(asked.model_copy(update={"fidelity": "layer"}))
+
+
 def check(asked: Scenario) -> None:
     """With and without a record of transfers, for which steps are planned one by one."""
     for record in (Record(transfers=True), Record()):
         recorded = asked.model_copy(update={"record": record})
 
         auto = simulate(recorded)
-        layer = simulate(recorded.model_copy(update={"fidelity": "layer"}))
 
-        check_equal(auto, layer)
+        check_equal(auto, played(recorded, by_rule=False))
+    check_equal(auto, played(recorded, by_rule=True))
 
 
 ENDS_S = st.sampled_from([None, None, 1e-3, 5e-3])
@@ -142,8 +153,7 @@ def scenarios_in_company(draw: st.DrawFn) -> Scenario:
 
 def check_in_company(asked: Scenario) -> None:
     """To 1e-9 of each number, or of what is added up in it."""
-    auto = simulate(asked)
-    layer = simulate(asked.model_copy(update={"fidelity": "layer"}))
+    auto, layer = simulate(asked), played(asked, by_rule=False)
 
     for name in ("requests", "links", "devices", "experts", "steps"):
         one, other = (getattr(run, name) for run in (auto, layer))

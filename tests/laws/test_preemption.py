@@ -102,7 +102,7 @@ def check(asked: list[tuple[float, int, int]], limits: Limits) -> int:
 
 
 @given(ASKED, LIMITS)
-@settings(FAST, max_examples=150)
+@settings(FAST, max_examples=50)
 def test_a_rank_schedules_as_its_twin_token_by_token(
     asked: list[tuple[float, int, int]], limits: Limits
 ) -> None:

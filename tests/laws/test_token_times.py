@@ -48,7 +48,7 @@ def check_against_the_twin(asked: list[tuple[float, int, int]], limits: Limits) 
 
 
 @given(ASKED, LIMITS)
-@settings(FAST, max_examples=60)
+@settings(FAST, max_examples=30)
 def test_every_token_comes_when_the_twin_produces_it(
     asked: list[tuple[float, int, int]], limits: Limits
 ) -> None:

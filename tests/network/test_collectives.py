@@ -181,7 +181,6 @@ def grouped(draw: st.DrawFn) -> tuple[Network, list[list[int]]]:
     ]
 
 
-@settings(max_examples=60)
 @given(grouped(), st.integers(0, 2**32), st.booleans())
 def test_bytes_in_are_bytes_out_at_every_part(
     case: tuple[Network, list[list[int]]], seed: int, is_all_reduce: bool

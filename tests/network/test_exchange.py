@@ -62,7 +62,6 @@ def drawn(
     return shares, weights * (generator.random(weights.shape) > 0.33)
 
 
-@settings(max_examples=100)
 @given(exchanges(), st.integers(0, 2**32), st.booleans())
 def test_links_carry_what_an_explicit_matrix_puts_on_them(
     case: tuple[Network, list[int], Protocol], seed: int, is_back: bool
@@ -99,7 +98,6 @@ def test_an_explicit_matrix_is_the_sum_of_its_sends(network: Network, seed: int)
     assert on_links(network, loads) == pytest.approx(expected)
 
 
-@settings(max_examples=60)
 @given(exchanges(), st.integers(0, 2**32))
 def test_every_device_gets_its_tokens_and_nothing_is_lost_on_the_way(
     case: tuple[Network, list[int], Protocol], seed: int
@@ -118,7 +116,6 @@ def test_every_device_gets_its_tokens_and_nothing_is_lost_on_the_way(
     assert imbalance(network, loads) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=60)
 @given(exchanges(), st.integers(0, 2**32))
 def test_the_way_back_is_the_way_there_turned_round_at_the_devices(
     case: tuple[Network, list[int], Protocol], seed: int

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simpy import Environment
 from simpy.events import ProcessGenerator
@@ -247,7 +247,6 @@ def slow_twin(capacity: FloatArray, transfers: Sequence[tuple[float, Loads]]) ->
     return ends_s
 
 
-@settings(max_examples=150)
 @given(histories)
 def test_ends_are_those_of_a_twin_that_shares_everything_anew(
     transfers: list[tuple[float, Loads]],
@@ -255,7 +254,6 @@ def test_ends_are_those_of_a_twin_that_shares_everything_anew(
     assert run(LINKS, transfers).at_s == pytest.approx(slow_twin(LINKS, transfers), rel=1e-9)
 
 
-@settings(max_examples=150)
 @given(histories)
 def test_no_link_exceeds_its_capacity(
     transfers: list[tuple[float, Loads]],
@@ -272,7 +270,6 @@ def test_no_link_exceeds_its_capacity(
     assert (usage.busy_s * LINKS >= expected * (1 - 1e-9)).all()
 
 
-@settings(max_examples=100)
 @given(histories)
 def test_nobody_is_faster_than_alone_and_who_met_nobody_is_exactly_as_fast(
     transfers: list[tuple[float, Loads]],

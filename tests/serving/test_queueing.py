@@ -57,7 +57,7 @@ def test_exponential_services_wait_as_in_m_m_1() -> None:
     sojourns_s = []
     for seed in range(6):
         service = stream(seed, "service")
-        requests = poisson(2000, load, seed)
+        requests = poisson(1000, load, seed)
         sojourns_s.append(mean_sojourn_s(requests, lambda sums: service.exponential(1.0), 1))  # noqa: B023
 
     assert np.mean(sojourns_s) == pytest.approx(1 / (1 - load), abs=within_four_errors(sojourns_s))
@@ -68,7 +68,7 @@ def test_fixed_services_wait_as_in_m_d_1() -> None:
     expected_s = 1 + load / (2 * (1 - load))
 
     sojourns_s = [
-        mean_sojourn_s(poisson(2000, load, seed), lambda sums: 1.0, 1) for seed in range(6)
+        mean_sojourn_s(poisson(1000, load, seed), lambda sums: 1.0, 1) for seed in range(6)
     ]
 
     assert np.mean(sojourns_s) == pytest.approx(expected_s, abs=within_four_errors(sojourns_s))
@@ -82,7 +82,7 @@ def test_many_small_steps_share_the_processor() -> None:
         return float(np.sum(sums.decode_tokens) + np.sum(sums.prefill_tokens)) / tokens
 
     sojourns_s = [
-        mean_sojourn_s(poisson(400, load, seed, tokens), shared, 10**6) for seed in range(5)
+        mean_sojourn_s(poisson(250, load, seed, tokens), shared, 10**6) for seed in range(5)
     ]
 
     # A step is a twenty-fifth of a service: the limit is nearly reached.

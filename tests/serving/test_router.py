@@ -1,5 +1,13 @@
-from sim.serving.router import POLICIES, Snapshot, least_loaded, round_robin
+from typing import NamedTuple
+
+from sim.serving.router import POLICIES, least_loaded, round_robin
 from sim.spec.scenario import Deployment
+
+
+class Snapshot(NamedTuple):
+    unfinished: int
+    kv_tokens: int
+
 
 IDLE, BUSY = Snapshot(0, 0), Snapshot(3, 10)
 

@@ -21,14 +21,19 @@ def test_rates_are_over_the_span() -> None:
 
     assert found.span_s == 4.0
     assert found.requests_per_s == 0.5
-    assert found.prompt_tokens_per_s == 7.5
-    assert found.output_tokens_per_s == 3.75
+    # Of the same two gaps: 10 and 5 tokens a request.
+    assert found.prompt_tokens_per_s == 5.0
+    assert found.output_tokens_per_s == 2.5
 
 
 def test_burstiness_is_the_deviation_of_gaps_over_their_mean() -> None:
     # Gaps of 1 and 3: mean 2, deviation 1.
     assert trace_statistics(at(0.0, 1.0, 4.0)).gap_cv == 0.5
     assert trace_statistics(at(0.0, 2.0, 4.0)).gap_cv == 0.0
+
+
+def test_one_gap_has_no_burstiness() -> None:
+    assert trace_statistics(at(0.0, 4.0)).gap_cv is None
 
 
 @pytest.mark.parametrize("instants_s", [(0.0,), (0.0, 0.0)])

@@ -1,0 +1,1 @@
+"""How fast the simulator is: fixed workloads, each in a process of its own, held against bars."""

@@ -1,0 +1,144 @@
+"""The commands that simulate: one run, several compared, and the demonstration."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli.traces import SkipBadOption, TraceFormatOption, trace_settings
+
+
+class TableFormat(StrEnum):
+    """How tables are written."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+_Scenario = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set engine.max_sequences=64."),
+]
+_Out = Annotated[Path | None, typer.Option(help="A new folder for tables, summary and manifest.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+_Format = Annotated[
+    TableFormat | None,
+    typer.Option("--format", help="Of the tables; Parquet where pyarrow is installed, else CSV."),
+]
+_Export = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="FORMAT PATH",
+        help="Also write it as another tool would: vllm FILE, vllm-sweep DIR or aiperf DIR.",
+    ),
+]
+
+
+def run(
+    scenario: _Scenario,
+    settings: _Set = None,
+    out: _Out = None,
+    as_json: _Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Lay out and price; simulate nothing.")
+    ] = False,
+    table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
+    export: _Export = None,
+) -> None:
+    """Simulate a scenario: what came out, and what limits it."""
+    from sim.report import output
+    from sim.study.ready import ready_scenario
+
+    _check_format(table_format, out)
+    if dry_run and (out is not None or export):
+        raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
+    how_to_read = trace_settings(trace_format, skip_bad)
+    deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
+    if dry_run:
+        from sim.study.dry_run import dry_run as lay_out
+        from sim.study.dry_run_rows import dry_run_rows
+
+        rows = dry_run_rows(lay_out(deployed))
+        output.show_json(rows) if as_json else output.show_rows(rows)
+        return
+    from sim.report.exports.formats import export_named, prepare_exports, write_exports
+    from sim.report.run_files import saved_run
+    from sim.report.run_tables import run_tables
+
+    exports = [export_named(one) for one in export or []]
+    prepare_exports(deployed.scenario, exports, out)
+    finished = saved_run(deployed, out, _plain(table_format))
+    write_exports(finished, exports)
+    output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))
+    _say_where(out)
+    for one in exports:
+        _say(f"its export for {one.format} lies in {one.path}")
+
+
+def compare(
+    scenario: _Scenario,
+    vary: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=A,B", help="Values to run it with; several: all combinations."),
+    ],
+    settings: _Set = None,
+    out: _Out = None,
+    as_json: _Json = False,
+    table_format: _Format = None,
+    trace_format: TraceFormatOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Run a scenario with keys varied; a row a variant, ratios to the first."""
+    from sim.report import output
+    from sim.study import compare as study
+
+    _check_format(table_format, out)
+    chosen = study.variants(
+        scenario,
+        [study.variation(one) for one in vary],
+        settings or [],
+        trace_settings(trace_format, skip_bad),
+    )
+    rows = study.compare(chosen, out, _plain(table_format), before_each=_say_progress)
+    titled = {"Variants, with ratios to the first": rows}
+    output.show_json(rows) if as_json else output.show_rows(titled)
+    _say_where(out)
+
+
+def demo(out: _Out = None) -> None:
+    """Compare NVLink with PCIe: DeepSeek-R1 and Llama-3.1-70B on eight H200 each."""
+    from sim.report.output import show_rows
+    from sim.study import demo as study
+
+    folder = out or study.DEFAULT_FOLDER
+    show_rows(study.demo(folder, before_each=_say_progress))
+    _say_where(folder)
+
+
+def _check_format(table_format: TableFormat | None, out: Path | None) -> None:
+    if table_format is not None and out is None:
+        raise typer.BadParameter("there are no tables without --out", param_hint="--format")
+
+
+def _plain(table_format: TableFormat | None) -> Any:
+    return None if table_format is None else table_format.value
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _say_progress(what: str) -> None:
+    if sys.stderr.isatty():
+        _say(f"running {what}")
+
+
+def _say_where(folder: Path | None) -> None:
+    if folder is not None:
+        _say(f"frames lie in {folder}")
