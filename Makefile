@@ -17,7 +17,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest tests/test_readme.py -m "not slow"
+	$(BIN)/pytest tests/test_readme.py tests/test_validation.py -m "not slow"
 
 slow: $(READY)
 	$(BIN)/pytest -m slow

@@ -12,22 +12,21 @@ from sim.report.validation_figure import draw_validation
 from sim.study.measured_points import Point
 from sim.study.validate import Comparison, error_figures, validated
 
-PROFILES = ("measured", "plain")
-"""The one that is fitted, and what it is held against."""
+PROFILES = ("plain", "measured")
+"""Constants, and what is fitted."""
 _COLUMNS = ("profile", "kind", "device")
 _FIGURES = ("points", "median_error", "p90_error", "worst_error", "bias_error")
 SUMMARY = "summary.csv"
 
 
 def study_rows(points: Sequence[Point]) -> tuple[list[dict[str, Any]], list[Comparison]]:
-    """Error rows of all profiles, by kind and device; and the points of the first."""
+    """Error rows of all profiles, by kind and device; and the points of the last, fitted one."""
     rows: list[dict[str, Any]] = []
-    first: list[Comparison] = []
+    compared: list[Comparison] = []
     for profile in PROFILES:
         compared = validated(points, profile).compared
-        first = first or compared
         rows += [{"profile": profile} | row for row in _with_totals(compared)]
-    return rows, first
+    return rows, compared
 
 
 def save_study(folder: Path, points: Sequence[Point], source: str) -> None:
@@ -40,7 +39,7 @@ def save_study(folder: Path, points: Sequence[Point], source: str) -> None:
     by_kind: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for one in sorted(compared, key=lambda one: one.kind):
         by_kind[one.kind].append((one.measured_s, one.predicted_s))
-    title = f"{len(compared):,} measured kernels and collectives, engine profile {PROFILES[0]!r}"
+    title = f"{len(compared):,} measured kernels and collectives, engine profile {PROFILES[-1]!r}"
     draw_validation(folder, by_kind, title)
 
 
@@ -67,19 +66,18 @@ def read_summary(folder: Path) -> list[dict[str, Any]]:
 
 
 def readme_table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The errors of all devices together as a table in Markdown: each kind, fitted and not."""
+    """The errors on all devices together as a table in Markdown: a row a kind, both profiles."""
     totals = {(row["kind"], row["profile"]): row for row in rows if row["device"] == "all"}
-    fitted, other = PROFILES
-    lines = [
-        f"| kind | points | median | p90 | worst | bias | median of `{other}` |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    figures = ["median | p90 | worst | bias"] * len(PROFILES)
+    heads = [f"`{profile}`: {of_one}" for profile, of_one in zip(PROFILES, figures, strict=True)]
+    lines = [f"| kind | points | {' | '.join(heads)} |", "|" + "---|" * (2 + 4 * len(PROFILES))]
     for kind in sorted({kind for kind, _ in totals}):
-        row = totals[kind, fitted]
-        shown = [f"{100 * row[name]:.1f} %" for name in ("median_error", "p90_error")]
-        shown += [f"{100 * row['worst_error']:.0f} %", f"{100 * row['bias_error']:+.1f} %"]
-        compared = f"{100 * totals[kind, other]['median_error']:.0f} %"
-        lines.append(f"| {kind} | {row['points']:,} | {' | '.join(shown)} | {compared} |")
+        cells = [f"{totals[kind, PROFILES[0]]['points']:,}"]
+        for profile in PROFILES:
+            row = totals[kind, profile]
+            cells += [f"{100 * row[name]:.0f} %" for name in _FIGURES[1:-1]]
+            cells.append(f"{100 * row['bias_error']:+.0f} %")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
