@@ -21,6 +21,7 @@ from sim.serving.company import companies
 from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
+from sim.serving.measured_share import MeasuredShare, measured_share
 from sim.serving.player import Player
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
@@ -232,6 +233,11 @@ class Run:
             recorder.elapsed_s,
         )
 
+    @cached_property
+    def measured_share(self) -> MeasuredShare | None:
+        """How much of the devices' time was priced by what was measured, and what was not."""
+        return measured_share(self.deployed, self.recorder)
+
     def summary(self, *, detailed: bool = False) -> dict[str, Any]:
         """The run in one flat dict, in the words of vLLM's `bench serve`."""
         from sim.record.metrics import summary
@@ -244,5 +250,6 @@ class Run:
             model_id=self.scenario.model.name,
             workload=self.scenario.workload,
             slo=self.scenario.slo,
+            measured=self.measured_share,
             detailed=detailed,
         )

@@ -43,8 +43,9 @@ def test_a_wheel_carries_every_file_of_the_catalog(wheel: Path) -> None:
     carried = set(zipfile.ZipFile(wheel).namelist())
 
     for folder in ("topologies", "workloads"):
-        for path in (CHECKOUT / folder).iterdir():
-            assert f"sim/_data/{folder}/{path.name}" in carried
+        for path in (CHECKOUT / folder).rglob("*"):
+            if path.is_file():
+                assert f"sim/_data/{path.relative_to(CHECKOUT).as_posix()}" in carried
     for path in (CHECKOUT / "sim" / "catalog").rglob("*.yaml"):
         assert path.relative_to(CHECKOUT).as_posix() in carried
     assert "sim/py.typed" in carried

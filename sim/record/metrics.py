@@ -31,11 +31,13 @@ def summary(
     model_id: str,
     workload: Workload,
     slo: Slo,
+    measured: tuple[float, Mapping[str, float]] | None = None,
     detailed: bool = False,
 ) -> dict[str, Any]:
     """All that is said of a run in one flat dict, ready for strict JSON.
 
-    Lists with a value for each request are added if `detailed`.
+    Lists with a value for each request are added if `detailed`. `measured` is the share of the
+    devices' time that was priced by measured kernels, and the other shares by what priced them.
     """
     finished = requests[requests["status"] == "finished"]
     duration_s = _duration_s(recorder, requests)
@@ -57,6 +59,7 @@ def summary(
         "sim_skipped_lines": recorder.skipped_lines,
         **_device_use(recorder, devices, tokens),
         **_fullest_link(links),
+        **_measured(measured),
         **(_lists(recorder, requests) if detailed else {}),
     }
 
@@ -222,6 +225,12 @@ def _fullest_link(links: pd.DataFrame) -> Values:
         "sim_fullest_link": str(links["link"].iloc[fullest]),
         "sim_fullest_link_share": _finite(shares[fullest]),
     }
+
+
+def _measured(measured: tuple[float, Mapping[str, float]] | None) -> Values:
+    """Of the time in which devices step: priced by measured kernels at measured sizes, and not."""
+    inside, outside = (None, {}) if measured is None else measured
+    return {"sim_measured_share": inside, "sim_unmeasured_shares": dict(outside)}
 
 
 def _lists(recorder: Recorder, requests: pd.DataFrame) -> Values:

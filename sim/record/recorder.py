@@ -191,8 +191,14 @@ class Recorder:
     """How many tokens, at each of these instants."""
     skipped_lines: int = 0
     """Broken ones of the workload's trace."""
+    looked_at: dict[tuple[str, int], list[np.ndarray]] = field(default_factory=dict)
+    """By pool and replica: sums (fields; steps, ranks) of some of its steps."""
     elapsed_s: float = 0.0
     """When the run ended."""
+
+    def look_at(self, replica: tuple[str, int], sums: np.ndarray) -> None:
+        """Keep the sums (fields; steps, ranks) of steps, to look at them once more in the end."""
+        self.looked_at.setdefault(replica, []).append(sums)
 
     @classmethod
     def of(cls, links: int, devices: int) -> Self:

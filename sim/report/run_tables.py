@@ -23,10 +23,12 @@ _OUTCOMES = {
     "sim_slo_attainment_share": "within_the_SLO_share",
     "sim_compute_busy_share": "devices_computing_share",
     "sim_communication_busy_share": "devices_communicating_share",
+    "sim_measured_share": "priced_by_measurements_share",
     "sim_energy_j_per_output_token": "energy_of_an_output_token_j",
 }
 """Keys of the summary that are shown, by the names under which they are."""
 
+_WORTH_A_ROW = 0.01
 _LATENCIES = ("ttft", "tpot", "itl", "e2el")
 _STATISTICS = ("mean", "p50", "p90", "p99")
 
@@ -38,6 +40,13 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
     title = f"{scenario.model.name} on {scenario.topology.name}"
     yield figures(title, {name: summary[key] for key, name in _OUTCOMES.items()})
     yield table("Latency", [_latency(summary, name) for name in _LATENCIES])
+    unmeasured = [
+        {"not_measured": kind, "time_share": share}
+        for kind, share in summary["sim_unmeasured_shares"].items()
+        if share >= _WORTH_A_ROW
+    ]
+    if summary["sim_measured_share"]:
+        yield table("Priced by constants, or beyond the sizes that were measured", unmeasured)
     limits = {
         "Where steps spend their time": step_rows(run),
         "Fullest links (utilization: of what they could have carried in the whole run)": link_rows(

@@ -20,6 +20,7 @@ from sim.record.recorder import (
     TransferRow,
     step_kind,
 )
+from sim.serving.measured_share import is_looked_at
 from sim.serving.sequence import ServedSequence
 from sim.serving.step_plan import COMMUNICATION, KINDS, Played, StepPlan
 from sim.serving.stretch import Stretch
@@ -91,6 +92,9 @@ class ReplicaLog:
         self._expert_use(plan)
         add_link_use(self.recorder.links, plan, played, self.capacity_bytes_per_s)
         sums = stretch.sums_after(len(stretch.ends_s) - 1)
+        if is_looked_at(stretch.first_step + len(stretch.ends_s) - 1):
+            numbers = np.array([np.atleast_1d(one) for one in sums])
+            self.recorder.look_at((self.pool, self.replica), numbers[:, None])
         self._tokens(stretch, start_s, sums, by_kind, float(waits_s.mean()))
 
     def _tokens(

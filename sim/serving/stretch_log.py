@@ -13,6 +13,7 @@ import numpy as np
 from sim.network.accounting import add_alone
 from sim.physics.sums import StepSums
 from sim.record.recorder import Recorder, step_kind
+from sim.serving.measured_share import is_looked_at
 from sim.serving.ruled_steps import RuledSteps, Use
 from sim.serving.step_plan import COMMUNICATION, KINDS
 from sim.serving.stretch import Stretch, grown
@@ -90,6 +91,8 @@ class StretchLog:
         start_s = np.where(later == 0, rows[row, 2], np.roll(end_s, 1))
         sums = grown(StepSums(*rows[row, 5:].T), rows[row, 4], later)
         self._keep_rest(rows[row[-1] :], int(later[-1]) + 1, steps)
+        looked_at = np.array(sums)[:, is_looked_at(rows[row, 0] + later), None]
+        self.recorder.look_at((self.pool, self.replica), looked_at)
         use = self.prices.use(sums)
         self._use(use)
         self._happened(sums, start_s, end_s)

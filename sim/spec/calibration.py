@@ -93,6 +93,7 @@ class Calibration(Spec):
     curves: dict[str, KernelCurve]
     """By kind, type of number and, where engines have several kernels for a kind, which of them."""
     source: Source
+    """Where the measurements are from, and what was fitted to them."""
 
     @field_validator("curves")
     @classmethod

@@ -1,0 +1,96 @@
+"""How much of a run's time was priced by kernels that were measured, at sizes that were.
+
+Every so many steps the sums of one are kept, and priced once more in the end, kernel by kernel.
+Experts are taken as evenly loaded, as far as it goes here. Communication and hosts have constants.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.experts.draws import expected_activated
+from sim.physics.operators import Operator, expert_operators, operators
+from sim.physics.roofline import Roofline
+from sim.physics.sums import StepSums
+from sim.record.recorder import Recorder
+from sim.serving.deployment import DeployedReplica, DeployedScenario
+
+EVERY_STEPS = 64
+"""One step in so many is looked at, the first among them."""
+
+
+class MeasuredShare(NamedTuple):
+    """Parts of the time in which devices step, without what they wait for one another."""
+
+    inside: float
+    """Priced by a kernel that was measured on this device, at such a size."""
+    outside: dict[str, float]
+    """The rest: by kind of kernel, and `communication` and `host`; the largest first."""
+
+
+def is_looked_at(step: Any) -> Any:
+    """Which of these steps are kept; of a number or an array."""
+    return step % EVERY_STEPS == 1
+
+
+def measured_share(deployed: DeployedScenario, recorder: Recorder) -> MeasuredShare | None:
+    """Of a whole run; None where nothing was computed."""
+    inside_s, outside_s = 0.0, defaultdict[str, float](float)
+    for replica in deployed.replicas:
+        name = replica.layout.pool.name, replica.layout.number
+        busy_s = float(recorder.devices.compute_busy_s[list(replica.layout.devices)].sum())
+        found, missed = _computed(deployed, replica, recorder.looked_at.get(name, []))
+        whole_s = found + sum(missed.values())
+        if not whole_s:
+            continue
+        inside_s += found / whole_s * busy_s
+        for kind, one in missed.items():
+            outside_s[kind] += one / whole_s * busy_s
+    outside_s["communication"] += float(recorder.devices.communication_s.sum())
+    outside_s["host"] += float(recorder.devices.overhead_s.sum())
+    total_s = inside_s + sum(outside_s.values())
+    if not total_s:
+        return None
+    largest_first = sorted(outside_s.items(), key=lambda item: -item[1])
+    shares = {kind: one / total_s for kind, one in largest_first if one > 0}
+    return MeasuredShare(inside_s / total_s, shares)
+
+
+def _computed(
+    deployed: DeployedScenario, replica: DeployedReplica, kept: Iterable[np.ndarray]
+) -> tuple[float, dict[str, float]]:
+    """The seconds of the steps looked at, inside and outside of what was measured."""
+    inside_s, outside_s = 0.0, defaultdict[str, float](float)
+    roofline = Roofline.of(replica.layout.device, deployed.scenario.engine.profile)
+    for numbers in kept:
+        for operator in _operators(deployed, replica, StepSums(*numbers)):
+            took_s = operator.layers * np.asarray(roofline.seconds(operator.work))
+            covered_s = float(np.where(roofline.covers(operator.work), took_s, 0.0).sum())
+            inside_s += covered_s
+            outside_s[operator.kernel] += float(took_s.sum()) - covered_s
+    return inside_s, outside_s
+
+
+def _operators(
+    deployed: DeployedScenario, replica: DeployedReplica, sums: StepSums
+) -> Iterator[Operator]:
+    """Every kernel of steps whose sums are arrays (steps, ranks); on one device of each rank."""
+    scenario, layout = deployed.scenario, replica.layout
+    model, precision = scenario.model, scenario.deployment.precision
+    yield from operators(model, precision, layout.tp, sums, scenario.engine.mla, layout.shared_tp)
+    if replica.law is None or model.experts is None:
+        return
+    tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens).sum(axis=1)
+    copies = tokens * model.experts.experts_per_token / layout.ep
+    activated = [float(expected_activated(replica.law, int(one)).mean()) for one in tokens]
+    # As many devices hold experts as there are in all ranks; so each counts for tp of them.
+    devices = np.ones(layout.dp)
+    yield from expert_operators(
+        model,
+        precision,
+        copies[:, None] * devices,
+        np.array(activated)[:, None] * devices,
+        layout.expert_tp,
+    )
