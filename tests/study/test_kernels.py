@@ -184,3 +184,13 @@ def test_every_kind_of_measured_kernel_has_a_price() -> None:
         assert isfinite(took_s), row
         assert took_s > 0, row
     assert {row["kind"] for row in rows} == set(KINDS)
+
+
+@pytest.mark.parametrize("parameter", ["m", "m=[", "m=1"])
+@pytest.mark.parametrize("kind", ["9" * 5000, "\ud800"])
+def test_a_kind_that_is_no_word_is_cut_and_made_visible(kind: str, parameter: str) -> None:
+    with pytest.raises(sim.ScenarioError) as refused:
+        kernel_price("h100-sxm", kind, [parameter], "plain")
+
+    assert len(str(refused.value)) < 300
+    assert str(refused.value).isprintable()
