@@ -17,6 +17,13 @@ class TableFormat(StrEnum):
     CSV = "csv"
 
 
+class WarmUp(StrEnum):
+    """Where runs are cut."""
+
+    MSER5 = "mser5"
+    NONE = "none"
+
+
 _Scenario = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
 _Set = Annotated[
     list[str] | None,
@@ -36,6 +43,16 @@ _Export = Annotated[
         help="Also write it as another tool would: vllm FILE, vllm-sweep DIR or aiperf DIR.",
     ),
 ]
+_Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds", min=2, max=1000, help="Run with so many seeds; show confidence intervals."
+    ),
+]
+_WarmUp = Annotated[
+    WarmUp | None,
+    typer.Option("--warm-up", help="Of --seeds: mser5 (the default) shows steady states, too."),
+]
 
 
 def run(
@@ -50,6 +67,8 @@ def run(
     trace_format: TraceFormatOption = None,
     skip_bad: SkipBadOption = False,
     export: _Export = None,
+    seeds: _Seeds = None,
+    warm_up: _WarmUp = None,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
     from sim.report import output
@@ -58,8 +77,12 @@ def run(
     _check_format(table_format, out)
     if dry_run and (out is not None or export):
         raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
+    _check_seeds(seeds, warm_up, of_one_run={"--dry-run": dry_run, "--export": bool(export)})
     how_to_read = trace_settings(trace_format, skip_bad)
     deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
+    if seeds is not None:
+        _run_seeds(deployed.scenario, seeds, warm_up, out, table_format, as_json=as_json)
+        return
     if dry_run:
         from sim.study.dry_run import dry_run as lay_out
         from sim.study.dry_run_rows import dry_run_rows
@@ -79,6 +102,45 @@ def run(
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")
+
+
+def _check_seeds(seeds: int | None, warm_up: WarmUp | None, of_one_run: dict[str, bool]) -> None:
+    if seeds is None and warm_up is not None:
+        raise typer.BadParameter("needs --seeds", param_hint="--warm-up")
+    for option, is_given in of_one_run.items():
+        if seeds is not None and is_given:
+            raise typer.BadParameter(f"is for runs, without {option}", param_hint="--seeds")
+
+
+def _run_seeds(
+    scenario: Any,
+    seeds: int,
+    warm_up: WarmUp | None,
+    out: Path | None,
+    table_format: TableFormat | None,
+    *,
+    as_json: bool,
+) -> None:
+    from sim.report import output
+    from sim.report.interval_tables import interval_table
+    from sim.study.seeds import seed_study
+
+    rule = _plain(warm_up or WarmUp.MSER5)
+    study = seed_study(scenario, seeds, rule, out, _plain(table_format), before_each=_say_progress)
+    if as_json:
+        output.show_json(study.as_json())
+    else:
+        first, last = study.seeds[0], study.seeds[-1]
+        title = f"{scenario.model.name} on {scenario.topology.name}, seeds {first} to {last}"
+        output.show(interval_table(f"{title}: whole runs", study.whole_run))
+        if study.steady_state is not None:
+            cut = f"without the first {study.warm_up.cut_requests} requests (MSER-5)"
+            output.show(interval_table(f"Steady state, {cut}", study.steady_state))
+    if study.warm_up.why_none is not None:
+        _say(f"moesim: no warm-up is cut: {study.warm_up.why_none}")
+    if not study.is_drawn:
+        _say("moesim: nothing depends on the seed here: the intervals say nothing")
+    _say_where(out)
 
 
 def compare(
@@ -126,8 +188,8 @@ def _check_format(table_format: TableFormat | None, out: Path | None) -> None:
         raise typer.BadParameter("there are no tables without --out", param_hint="--format")
 
 
-def _plain(table_format: TableFormat | None) -> Any:
-    return None if table_format is None else table_format.value
+def _plain(chosen: StrEnum | None) -> Any:
+    return None if chosen is None else chosen.value
 
 
 def _say(line: str) -> None:

@@ -46,7 +46,7 @@ def summary(
         "completed": len(finished),
         "failed": int(requests["status"].isin(["rejected", "failed: kv"]).sum()),
     }
-    good = _good_requests(finished, slo)
+    good = good_requests(finished, slo)
     tokens = _tokens(finished, duration_s, good)
     return {
         **_setup(model_id, workload, requests),
@@ -121,7 +121,7 @@ def _duration_s(recorder: Recorder, requests: pd.DataFrame) -> float:
     return recorder.elapsed_s if pd.isna(last_s) else float(last_s)
 
 
-def _good_requests(finished: pd.DataFrame, slo: Slo) -> int | None:
+def good_requests(finished: pd.DataFrame, slo: Slo) -> int | None:
     """How many met every limit that is set; None where none is."""
     limits = {"ttft_s": slo.ttft_s, "tpot_s": slo.tpot_s, "e2e_s": slo.e2el_s}
     # An answer of one token has no time per later token, and so cannot miss a limit on it.

@@ -56,8 +56,8 @@ def kernel_price(
     for one in written:
         name, equals, value = one.partition("=")
         if not equals or name in params:
-            raise ScenarioError(f"kernel {kind}: {one!r:.60} is not KEY=VALUE with a new key")
-        params[name] = read_value(value, f"kernel {kind}: {name}")
+            raise ScenarioError(f"kernel {kind!r:.60}: {one!r:.60} is not KEY=VALUE with a new key")
+        params[name] = read_value(value, f"kernel {kind!r:.60}: {name}")
     on, by = load_device(device), load_profile(profile)
     time_s = kernel_s(on, kind, by, **params)
     found = {"time_s": time_s, "device": on.name, "engine_profile": by.name}

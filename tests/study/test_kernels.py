@@ -197,3 +197,13 @@ def test_a_price_by_a_curve_says_whose_it_is_and_whether_such_a_size_was_measure
     assert own["is_measured_size"]
     assert not beyond["is_measured_size"]
     assert not inherited["is_measured_size"]
+
+
+@pytest.mark.parametrize("parameter", ["m", "m=[", "m=1"])
+@pytest.mark.parametrize("kind", ["9" * 5000, "\ud800"])
+def test_a_kind_that_is_no_word_is_cut_and_made_visible(kind: str, parameter: str) -> None:
+    with pytest.raises(sim.ScenarioError) as refused:
+        kernel_price("h100-sxm", kind, [parameter], "plain")
+
+    assert len(str(refused.value)) < 300
+    assert str(refused.value).isprintable()
