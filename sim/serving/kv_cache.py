@@ -24,11 +24,6 @@ class KvCache:
         self.free_blocks = self.capacity_blocks
         self._growing = [0] * self.block_tokens
 
-    @property
-    def used_blocks(self) -> int:
-        """Blocks that some sequence holds."""
-        return self.capacity_blocks - self.free_blocks
-
     def blocks(self, tokens: int) -> int:
         """The blocks that so many tokens of one sequence take."""
         return -(-tokens // self.block_tokens)

@@ -60,10 +60,10 @@ class Rank:
         """Sequences that take part in the step that is scheduled."""
         return self.decoding.sequences + len(self._chunks)
 
-    @property
-    def load_tokens(self) -> int:
-        """Tokens that it holds or has still to take in: what the rank policy compares."""
-        return self.decoding.kv_tokens + self._prefilling_tokens + self.waiting_tokens
+    def load_tokens_after(self, steps: int) -> int:
+        """Tokens that it holds, so many steps by rule later, or has still to take in."""
+        decoding_tokens = self.decoding.kv_tokens + steps * self.decoding.sequences
+        return decoding_tokens + self._prefilling_tokens + self.waiting_tokens
 
     @property
     def in_flight(self) -> Iterator[ServedSequence]:

@@ -46,14 +46,12 @@ class Replica:
     @property
     def kv_tokens(self) -> int:
         """Tokens in its cache, as of the last finished step, and waiting to get there."""
-        self._catch_up()
-        return sum(rank.load_tokens for rank in self._ranks)
+        return sum(self._load_tokens())
 
     def submit(self, sequence: ServedSequence) -> None:
         """Queue a sequence on the rank with the fewest tokens, and wake the engine if it sleeps."""
-        self._catch_up()
         self.unfinished += 1
-        loads = [rank.load_tokens for rank in self._ranks]
+        loads = self._load_tokens()
         rank = self._ranks[loads.index(min(loads))]
         if not rank.cache.fits_ever(sequence.request.prompt_tokens):
             self._end(sequence, None, "rejected")
@@ -79,13 +77,13 @@ class Replica:
 
     def stop(self) -> None:
         """Record what is open when the run ends."""
-        self._catch_up()
-        stretch = self._stretch
-        if stretch is not None:
-            self._log.cut(stretch, self._env.now)
+        just_ended = self._catch_up()
+        last_step = self._step + just_ended
+        if self._stretch is not None:
+            self._log.cut(self._stretch, self._env.now)
         for rank in self._ranks:
             for sequence in rank.in_flight:
-                produced = sequence.produced_after(self._step)
+                produced = sequence.produced_after(last_step)
                 self._log.request(sequence, rank.number, "unfinished", None, produced)
         self._log.close()
 
@@ -96,8 +94,7 @@ class Replica:
             return
         self._stretch = stretch
         yield from self._player.play(stretch)
-        stretch.steps = len(stretch.ends_s)
-        self._catch_up()
+        self._pass_by(stretch, len(stretch.ends_s) - 1)
         self._stretch = None
         self._finish()
 
@@ -126,16 +123,29 @@ class Replica:
         sums_by_rank = StepSums(*np.array(chosen, dtype=np.float64).T)
         return Stretch(step, int(steps), sequences, sums_by_rank, growth, self._env.now)
 
-    def _catch_up(self) -> None:
-        """Tell the ranks of the steps that have ended, but of the last one of a stretch."""
+    def _load_tokens(self) -> list[int]:
+        """Of each rank, as of the last finished step."""
+        steps = self._catch_up()
+        return [rank.load_tokens_after(steps) for rank in self._ranks]
+
+    def _catch_up(self) -> int:
+        """Tell the ranks of the steps that ended earlier; how many have ended at this instant.
+
+        Those are not told yet: whoever comes now may make the last of them that of its stretch.
+        """
         stretch = self._stretch
         if stretch is None:
-            return
-        ended = min(stretch.ended_by(self._env.now), stretch.steps - 1)
-        if ended > stretch.passed:
+            return 0
+        self._pass_by(stretch, stretch.ended_before(self._env.now))
+        return stretch.ended_by(self._env.now) - stretch.passed
+
+    def _pass_by(self, stretch: Stretch, ended: int) -> None:
+        """Tell the ranks that so many steps of a stretch have ended; never of its last one."""
+        steps = ended - stretch.passed
+        if steps > 0:
             for rank in self._ranks:
-                rank.pass_by(self._step + 1, ended - stretch.passed)
-            self._step += ended - stretch.passed
+                rank.pass_by(self._step + 1, steps)
+            self._step += steps
             stretch.passed = ended
 
     def _finish(self) -> None:

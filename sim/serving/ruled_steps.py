@@ -47,7 +47,7 @@ class RuledSteps:
         self._overhead_s = overhead_s
         self._fixed = lru_cache(maxsize=_KNOWN)(self._price_fixed)
         self._later = np.arange(MOST_STEPS)
-        self._slots = list(zip(program.slots, program.kinds, strict=True))
+        self._kinds = program.kinds
         self._repeats = [(slot, float(program.repeats[slot])) for slot in program.slots]
         self._tables = {
             slot: CountTable(partial(self._collective_cost, slot)) for slot in transfers.collectives
@@ -92,15 +92,15 @@ class RuledSteps:
         tokens = sums.decode_tokens + sums.prefill_tokens
         for slot, table in self._tables.items():
             costs |= table.at(self._transfers.count(slot, tokens, sums.sampled_tokens))
-        used = Use(*(np.zeros(shape) for shape in self._shapes(np.size(tokens))))
-        for (slot, kind), (_, times) in zip(self._slots, self._repeats, strict=True):
-            one = costs[slot]
-            used.seconds_by_kind[KINDS.index(kind)] += times * one.seconds
+        seconds_by_kind = np.zeros((len(KINDS), np.size(tokens)))
+        worked = np.zeros((len(Cost._fields), np.size(tokens)))
+        for (slot, times), kind in zip(self._repeats, self._kinds, strict=True):
+            seconds_by_kind[KINDS.index(kind)] += times * costs[slot].seconds
             if slot in self._tables or slot == "step":
                 continue
-            for total, part in zip(used[1:], one, strict=True):
+            for total, part in zip(worked, costs[slot], strict=True):
                 total += times * part
-        return used
+        return Use(seconds_by_kind, *worked)
 
     def transfers(
         self, tokens: np.ndarray, sampled: np.ndarray
@@ -121,7 +121,3 @@ class RuledSteps:
         """Nothing for none: without bytes there is no collective."""
         took_s = self._transfers.seconds(self._transfers.collective(slot, counts[:, None]))
         return {slot: Cost(np.where(counts > 0, took_s, 0.0), 0.0, 0.0)}
-
-    @staticmethod
-    def _shapes(steps: int) -> list[tuple[int, ...]]:
-        return [(len(KINDS), steps), (steps,), (steps,), (steps,)]

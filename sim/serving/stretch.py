@@ -47,9 +47,13 @@ class Stretch:
         """How many steps have ended, one that ends right now included."""
         return bisect_right(self.ends_s, now_s)
 
+    def ended_before(self, now_s: float) -> int:
+        """How many steps have ended, but for one that ends right now."""
+        return bisect_left(self.ends_s, now_s)
+
     def cut(self, env: simpy.Environment) -> None:
         """Let the step in flight be the last one; where one ends right now, that."""
-        last = bisect_left(self.ends_s, env.now)
+        last = self.ended_before(env.now)
         self.steps = min(self.steps, last + 1)
         if last + 1 < len(self.ends_s):
             del self.ends_s[last + 1 :]

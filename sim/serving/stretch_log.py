@@ -1,7 +1,8 @@
 """What steps by rule used, worked out thousands at a time from their sums.
 
 Steps are taken in blocks of fixed size, however they came in stretches, and what goes over links
-is counted in whole numbers; so nothing that is recorded depends on how steps were grouped.
+is counted in whole numbers; so nothing that is recorded depends on how steps were grouped, but
+where a row may stand for many steps.
 """
 
 from array import array
@@ -20,6 +21,7 @@ from sim.serving.stretch import Stretch, grown
 from sim.spec.scenario import KeepSteps
 
 _BLOCK_STEPS = 4096
+_MOVING = [kind for kind in KINDS if kind in COMMUNICATION]
 _COLUMNS = 5 + len(StepSums._fields)
 
 
@@ -57,15 +59,8 @@ class StretchLog:
         """Keep steps of a stretch: so many, after the first few."""
         if not steps:
             return
-        sums = stretch.sums_after(first)
-        place: tuple[Any, ...] = (
-            stretch.first_step + first,
-            steps,
-            start_s,
-            stretch.sequences,
-            stretch.growing,
-        )
-        self._stretches.extend(place + sums)
+        place = (stretch.first_step + first, steps, start_s, stretch.sequences, stretch.growing)
+        self._keep(place, stretch.sums_after(first))
         self._ends_s.extend(stretch.ends_s[first : first + steps])
         while len(self._ends_s) >= _BLOCK_STEPS:
             self._work_out(_BLOCK_STEPS)
@@ -107,16 +102,12 @@ class StretchLog:
         if of_first < length:
             sums = grown(StepSums(*numbers), growing, of_first)
             start_s = self._ends_s[steps - 1]
-            place: tuple[Any, ...] = (
-                first + of_first,
-                length - of_first,
-                start_s,
-                sequences,
-                growing,
-            )
-            self._stretches.extend(place + sums)
+            self._keep((first + of_first, length - of_first, start_s, sequences, growing), sums)
         self._stretches.extend(rows[1:].ravel())
         self._ends_s = self._ends_s[steps:]
+
+    def _keep(self, place: tuple[Any, ...], sums: StepSums) -> None:
+        self._stretches.extend(place + sums)
 
     def _use(self, use: Use) -> None:
         devices, kinds = self.recorder.devices, dict(zip(KINDS, use.seconds_by_kind, strict=True))
@@ -170,9 +161,6 @@ class StretchLog:
                 **seconds,
             }
         )
-
-
-_MOVING = [kind for kind in KINDS if kind in COMMUNICATION]
 
 
 def _kinds(decoded: np.ndarray, tokens: np.ndarray) -> np.ndarray:

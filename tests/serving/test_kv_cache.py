@@ -10,7 +10,7 @@ def test_a_sequence_holds_whole_blocks() -> None:
     held = cache.try_hold(17)
 
     assert held
-    assert cache.used_blocks == 2
+    assert cache.capacity_blocks - cache.free_blocks == 2
 
 
 def test_holding_takes_all_or_nothing() -> None:

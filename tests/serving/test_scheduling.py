@@ -133,3 +133,24 @@ def test_an_answer_of_n_tokens_takes_n_steps(outputs: int) -> None:
 
     assert row.finish_s == outputs
     assert row.output_tokens == outputs
+
+
+def test_who_comes_just_as_a_step_ends_is_in_the_next_one() -> None:
+    first = Request(0, 0.0, prompt_tokens=1, output_tokens=10)
+    second = Request(1, 3.0, prompt_tokens=1, output_tokens=2)
+
+    long, short = rows([first, second], one_second, max_sequences=2)
+
+    assert (short.first_token_s, short.finish_s) == (4.0, 5.0)
+    assert long.finish_s == 10.0
+
+
+def test_a_router_counts_the_step_that_ends_just_now() -> None:
+    # At 4 s the first replica holds 3 + 3 tokens, the second 5.
+    first = Request(0, 0.0, prompt_tokens=3, output_tokens=20)
+    second = Request(1, 3.0, prompt_tokens=5, output_tokens=20)
+    third = Request(2, 4.0, prompt_tokens=1, output_tokens=1)
+
+    recorder = serve([first, second, third], one_second, replicas=2, router="least-loaded")
+
+    assert [row.replica for row in recorder.requests] == [0, 1, 1]
