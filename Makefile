@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# A process a core; the tests of a file stay together, for they share what is costly to make.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: demo test check slow bench clean
 
@@ -10,7 +12,7 @@ demo: $(READY)
 	$(BIN)/moesim demo
 
 test: $(READY)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -20,8 +22,8 @@ check: $(READY)
 	$(BIN)/pytest tests/test_readme.py tests/test_validation.py -m "not slow"
 
 slow: $(READY)
-	$(BIN)/pytest -m slow
-	$(BIN)/pytest -m "not slow" --hypothesis-profile=full
+	$(BIN)/pytest $(PARALLEL) -m slow
+	$(BIN)/pytest $(PARALLEL) -m "not slow" --hypothesis-profile=full
 
 # NAMES="a c1" measures these alone; options may follow: NAMES="a --scale 0.01".
 bench: $(READY)
