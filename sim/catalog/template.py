@@ -48,15 +48,16 @@ def new_scenario(names: Mapping[str, str]) -> str:
 
 def write_new(file: str, text: str) -> None:
     """Write a file that is not there yet; ScenarioError where there is one."""
+    shown = f"{one_line(file):.200}"
     try:
         with Path(file).open("x", encoding="utf-8") as new:
             new.write(text)
     except FileExistsError:
-        raise ScenarioError(f"{one_line(file)}: is there already; name a new file") from None
+        raise ScenarioError(f"{shown}: is there already; name a new file") from None
     except (OSError, ValueError) as problem:
         # A text with a NUL in it is no path, and Python says so with a ValueError.
         why = getattr(problem, "strerror", None) or problem
-        raise ScenarioError(f"{one_line(file)}: {why}; name a file that can be written") from None
+        raise ScenarioError(f"{shown}: {why}; name a file that can be written") from None
 
 
 def _keys(

@@ -82,7 +82,8 @@ def run_folder(path: Path, table_format: TableFormat | None = None) -> Iterator[
     _refuse_existing(partial, "left by a run that was broken off; remove it")
     _make(partial)
     try:
-        yield RunFolder(partial, chosen)
+        # Whole, for pandas takes a leading '~' for somebody's home.
+        yield RunFolder(partial.absolute(), chosen)
     except ScenarioError:
         shutil.rmtree(partial)
         raise

@@ -118,3 +118,10 @@ def test_an_unknown_part_is_refused_by_its_name(name: str) -> None:
         new_scenario(PARTS | {"model": name})
 
     assert str(caught.value).isprintable()
+
+
+def test_a_name_that_is_too_long_is_cut_in_the_refusal() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        write_new("a" * 5000, "")
+
+    assert len(str(refused.value)) < 300

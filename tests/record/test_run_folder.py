@@ -155,3 +155,14 @@ def test_with_pyarrow_tables_are_parquet(tmp_path: Path) -> None:
     save(tmp_path / "run")
 
     assert (tmp_path / "run" / "requests.parquet").is_file()
+
+
+def test_a_folder_whose_name_begins_with_a_tilde_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with run_folder(Path("~nobody"), "csv") as folder:
+        folder.write_frame("steps", pd.DataFrame({"step": [1]}))
+
+    assert (tmp_path / "~nobody" / "steps.csv").is_file()
