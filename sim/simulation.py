@@ -15,7 +15,7 @@ from sim.errors import SimulationError
 from sim.network.fabric import Fabric
 from sim.network.instants import CUT, sleep_until
 from sim.physics.energy import energy_j
-from sim.record.recorder import ExpertTokens, Recorder
+from sim.record.recorder import Recorder
 from sim.serving.clients import closed_loop_client, open_stream
 from sim.serving.company import companies
 from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
@@ -25,9 +25,8 @@ from sim.serving.measured_share import MeasuredShare, measured_share
 from sim.serving.player import Player
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
-from sim.serving.replica_log import ReplicaLog
+from sim.serving.replica_log import replica_log
 from sim.serving.router import POLICIES
-from sim.serving.stretch_log import StretchLog
 from sim.spec.arrivals import ClosedLoop, concurrency
 from sim.spec.scenario import Scenario
 from sim.workload.requests import Request, arriving
@@ -74,7 +73,7 @@ def _replicas(
         player = Player(
             env,
             one.pricer.plan,
-            _log(deployed, one, recorder),
+            replica_log(deployed, one, recorder),
             company,
             fabric,
             # Transfers are recorded from plans, which are made one a step.
@@ -89,35 +88,6 @@ def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
     engine = scenario.engine
     limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.counted_window)
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
-
-
-def _log(deployed: DeployedScenario, one: DeployedReplica, recorder: Recorder) -> ReplicaLog:
-    scenario, layout = deployed.scenario, one.layout
-    expert_tokens = None
-    if one.law is not None and scenario.experts.draws == "expert":
-        first = np.array([group[0] for group in layout.expert_groups])
-        expert_tokens = ExpertTokens.of(
-            layout.pool.name, layout.number, first[one.law.group_of], scenario.model.expert_layers
-        )
-        recorder.experts.append(expert_tokens)
-    pool, devices = layout.pool.name, np.array(layout.devices)
-    capacity_bytes_per_s, keeps = deployed.network.capacity_bytes_per_s, scenario.record.steps
-    stretches = None
-    if one.pricer.ruled is not None:
-        stretches = StretchLog(
-            recorder, pool, layout.number, devices, capacity_bytes_per_s, one.pricer.ruled, keeps
-        )
-    return ReplicaLog(
-        recorder,
-        pool,
-        layout.number,
-        devices,
-        capacity_bytes_per_s,
-        stretches,
-        expert_tokens,
-        keeps_steps=keeps != "off",
-        keeps_transfers=scenario.record.transfers,
-    )
 
 
 def _clients(

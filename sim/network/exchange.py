@@ -8,7 +8,7 @@ What stays on a device crosses no link.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Literal, NamedTuple
@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sim.network.crossing import Crossing, Part, crossing_of_links, members, rectangles_of
 from sim.network.loads import FloatArray, IntArray, Loads, Spread, mask_of
 from sim.network.routes import Network
 from sim.network.sums import SetSums, sums_of_runs
@@ -126,20 +127,6 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
     )
 
 
-class _Part(NamedTuple):
-    """What source `source` sends of weight `weight`, and between which devices that goes."""
-
-    source: int
-    weight: int
-    start: int
-    end: int
-
-
-class _Rectangle(NamedTuple):
-    sources: int
-    weights: int
-
-
 def _exchange(
     network: Network, devices: Sequence[int], protocol: Protocol, *, is_back: bool
 ) -> Exchange:
@@ -157,7 +144,7 @@ def _exchange(
     )
     weights = len(devices) + (len(boxes) if protocol == "per-node" else 0)
     width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(devices)))
-    crossing = _crossing(network, [part for one in stages for part in one])
+    crossing = crossing_of_links(network, [part for one in stages for part in one])
     capacity_bytes_per_s = network.capacity_bytes_per_s
     return _compiled(crossing, latency_s, (len(devices), weights), width, capacity_bytes_per_s)
 
@@ -170,28 +157,28 @@ def _boxes(network: Network, devices: Sequence[int]) -> list[list[int]]:
     return list(boxes.values())
 
 
-def _straight(devices: Sequence[int]) -> list[_Part]:
+def _straight(devices: Sequence[int]) -> list[Part]:
     return [
-        _Part(source, target, start, end)
+        Part(source, target, start, end)
         for source, start in enumerate(devices)
         for target, end in enumerate(devices)
         if source != target
     ]
 
 
-def _into_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[_Part]:
+def _into_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
     """Each box's tokens to the device there that has the source's place in its own box."""
     return [
-        _Part(source, len(devices) + number, devices[source], devices[entry])
+        Part(source, len(devices) + number, devices[source], devices[entry])
         for source, number, entry in _entries(boxes)
     ]
 
 
-def _inside_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[_Part]:
+def _inside_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
     """From where they entered to their devices; from sources of the same box straight."""
     own = [(source, number, source) for number, box in enumerate(boxes) for source in box]
     return [
-        _Part(source, target, devices[entry], devices[target])
+        Part(source, target, devices[entry], devices[target])
         for source, number, entry in [*_entries(boxes), *own]
         for target in boxes[number]
     ]
@@ -206,56 +193,14 @@ def _entries(boxes: list[list[int]]) -> Iterator[tuple[int, int, int]]:
                     yield source, number, box[place % len(box)]
 
 
-class _Crossing(NamedTuple):
-    """What crosses one link: the weights (as bits) of each source, and between whom."""
-
-    weights_of: defaultdict[int, int]
-    flows: set[tuple[int, int]]
-
-
-def _crossing(network: Network, parts: Iterable[_Part]) -> dict[int, _Crossing]:
-    crossing: defaultdict[int, _Crossing] = defaultdict(lambda: _Crossing(defaultdict(int), set()))
-    for source, weight, start, end in parts:
-        for link in network.route(start, end):
-            here = crossing[link]
-            here.weights_of[source] |= 1 << weight
-            here.flows.add((start, end))
-    return dict(sorted(crossing.items()))
-
-
-def _rectangles(weights_of: dict[int, int]) -> list[_Rectangle]:
-    """Sources with equal weights together, or weights with equal sources: whichever are fewer."""
-    by_source = [_Rectangle(sources, weights) for weights, sources in _merged(weights_of)]
-    if len(by_source) == 1:
-        return by_source
-    sources_of: defaultdict[int, int] = defaultdict(int)
-    for source, weights in weights_of.items():
-        for weight in _members(weights):
-            sources_of[weight] |= 1 << source
-    by_weight = [_Rectangle(sources, weights) for sources, weights in _merged(sources_of)]
-    return min(by_source, by_weight, key=len)
-
-
-def _merged(sets: dict[int, int]) -> list[tuple[int, int]]:
-    """Each value, with all its keys as bits."""
-    keys: defaultdict[int, int] = defaultdict(int)
-    for key, value in sets.items():
-        keys[value] |= 1 << key
-    return list(keys.items())
-
-
-def _members(bits: int) -> list[int]:
-    return [number for number in range(bits.bit_length()) if bits >> number & 1]
-
-
 def _compiled(
-    crossing: dict[int, _Crossing],
+    crossing: dict[int, Crossing],
     latency_s: float,
     sizes: tuple[int, int],
     width: int,
     capacity_bytes_per_s: FloatArray,
 ) -> Exchange:
-    rectangles = [_rectangles(here.weights_of) for here in crossing.values()]
+    rectangles = [rectangles_of(here.weights_of) for here in crossing.values()]
     others = [of_link for of_link in rectangles if len(of_link) > 1]
     many = [one for of_link in others for one in of_link]
     of_simple = sorted({of_link[0].weights for of_link in rectangles if len(of_link) == 1})
@@ -277,8 +222,8 @@ def _compiled(
         streams=np.array([len(here.flows) for here in crossing.values()], dtype=np.float64),
         latency_s=latency_s,
         mask=mask_of(crossing),
-        _source_sums=SetSums.over(sources, width, [_members(bits) for bits in source_sets]),
-        weight_sums=SetSums.over(weights, width, [_members(bits) for bits in weight_sets]),
+        _source_sums=SetSums.over(sources, width, [members(bits) for bits in source_sets]),
+        weight_sums=SetSums.over(weights, width, [members(bits) for bits in weight_sets]),
         weight_sets=tuple(weight_sets),
         _spread=Spread.of(np.array(columns, dtype=np.int64), capacity_bytes_per_s[links]),
         _simple=np.array(simple, dtype=np.int64),

@@ -54,3 +54,8 @@ def _between(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray
     step = high - low
     between: np.ndarray = np.where(share < 0.5, low + step * share, high - step * (1 - share))
     return between
+
+
+def ratio(part: float | None, whole: float) -> float | None:
+    """One over the other; None where there is nothing to divide, or nothing to divide by."""
+    return None if part is None or not whole > 0 else float(part / whole)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.record.distributions import statistics_ms
+from sim.record.distributions import ratio, statistics_ms
 from sim.record.recorder import Recorder
-from sim.spec.arrivals import VllmArrivals
+from sim.record.workload_keys import workload_keys
 from sim.spec.scenario import Slo
 from sim.spec.workload import Workload
 
@@ -49,7 +49,7 @@ def summary(
     good = good_requests(finished, slo)
     tokens = _tokens(finished, duration_s, good)
     return {
-        **_setup(model_id, workload, requests),
+        **workload_keys(model_id, workload, requests),
         **ended,
         **tokens,
         **_peaks(recorder, finished),
@@ -62,57 +62,6 @@ def summary(
         **_measured(measured),
         **(_lists(recorder, requests) if detailed else {}),
     }
-
-
-def _setup(model_id: str, workload: Workload, requests: pd.DataFrame) -> Values:
-    rate_per_s, burstiness, concurrency = _load(workload, requests)
-    return {
-        "endpoint_type": "moesim",
-        "backend": "moesim",
-        "label": workload.name or None,
-        "model_id": model_id,
-        "tokenizer_id": None,
-        "num_prompts": len(requests),
-        "request_rate": rate_per_s,
-        "burstiness": burstiness,
-        "max_concurrency": concurrency,
-        **_ramp_up(workload),
-    }
-
-
-def _ramp_up(workload: Workload) -> Values:
-    """Keys that vLLM has only where there is a ramp."""
-    arrivals = workload.arrivals
-    if not isinstance(arrivals, VllmArrivals) or arrivals.ramp_up_strategy is None:
-        return {}
-    return {
-        name: getattr(arrivals, name)
-        for name in ("ramp_up_strategy", "ramp_up_start_rps", "ramp_up_end_rps")
-    }
-
-
-def _load(
-    workload: Workload, requests: pd.DataFrame
-) -> tuple[float | str | None, float | None, int | None]:
-    """Rate, burstiness and concurrency; a trace's rate is the one at which its requests came."""
-    arrivals = workload.arrivals
-    if arrivals is None:
-        arrival_s = requests["arrival_s"]
-        return _ratio(len(requests) - 1, arrival_s.max() - arrival_s.min()), None, None
-    match arrivals.kind:
-        case "poisson":
-            return arrivals.rate_per_s, 1.0, None
-        case "gamma":
-            return arrivals.rate_per_s, arrivals.burstiness, None
-        case "fixed":
-            return arrivals.rate_per_s, None, None
-        case "at-once":
-            return "inf", 1.0, None
-        case "closed-loop":
-            return "inf", 1.0, arrivals.concurrency
-        case "vllm":
-            rate_per_s = arrivals.request_rate_per_s
-            return rate_per_s or "inf", arrivals.burstiness, arrivals.max_concurrency
 
 
 def _duration_s(recorder: Recorder, requests: pd.DataFrame) -> float:
@@ -135,10 +84,10 @@ def _tokens(finished: pd.DataFrame, duration_s: float, good: int | None) -> Valu
     return {
         "total_input_tokens": inputs,
         "total_output_tokens": outputs,
-        "request_throughput": _ratio(len(finished), duration_s),
-        "request_goodput": None if good is None else _ratio(good, duration_s),
-        "output_throughput": _ratio(outputs, duration_s),
-        "total_token_throughput": _ratio(inputs + outputs, duration_s),
+        "request_throughput": ratio(len(finished), duration_s),
+        "request_goodput": None if good is None else ratio(good, duration_s),
+        "output_throughput": ratio(outputs, duration_s),
+        "total_token_throughput": ratio(inputs + outputs, duration_s),
     }
 
 
@@ -181,7 +130,7 @@ def _outcomes(requests: pd.DataFrame, good: int | None) -> Values:
     count = requests["status"].value_counts()
     ended = len(requests) - int(count.get("unfinished", 0))
     return {
-        "sim_slo_attainment_share": None if good is None else _ratio(good, ended),
+        "sim_slo_attainment_share": None if good is None else ratio(good, ended),
         "sim_unfinished": int(count.get("unfinished", 0)),
         "sim_rejected": int(count.get("rejected", 0)),
         "sim_failed_kv": int(count.get("failed: kv", 0)),
@@ -199,7 +148,7 @@ def _device_use(recorder: Recorder, devices: pd.DataFrame, tokens: Values) -> Va
     energy_j = float(devices["energy_j"].sum())
     produced = sum(recorder.output_tokens)
     per_device = {
-        f"sim_{name}_per_device": _ratio(tokens[name], len(serving))
+        f"sim_{name}_per_device": ratio(tokens[name], len(serving))
         for name in ("request_throughput", "output_throughput", "total_token_throughput")
     }
     return {
@@ -209,9 +158,9 @@ def _device_use(recorder: Recorder, devices: pd.DataFrame, tokens: Values) -> Va
         "sim_compute_busy_share": _finite(serving["busy_share"].mean()),
         "sim_communication_busy_share": _finite(serving["communication_busy_share"].mean()),
         "sim_produced_tokens": produced,
-        "sim_produced_throughput": _ratio(produced, recorder.elapsed_s),
+        "sim_produced_throughput": ratio(produced, recorder.elapsed_s),
         "sim_energy_j": energy_j,
-        "sim_energy_j_per_output_token": _ratio(energy_j, produced),
+        "sim_energy_j_per_output_token": ratio(energy_j, produced),
     }
 
 
@@ -252,10 +201,6 @@ def _lists(recorder: Recorder, requests: pd.DataFrame) -> Values:
 
 def _listed(column: "pd.Series[float]") -> list[float | None]:
     return [_finite(value) for value in column.tolist()]
-
-
-def _ratio(part: float | None, whole: float) -> float | None:
-    return None if part is None or not whole > 0 else float(part / whole)
 
 
 def _finite(value: float) -> float | None:

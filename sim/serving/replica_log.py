@@ -20,6 +20,7 @@ from sim.record.recorder import (
     TransferRow,
     step_kind,
 )
+from sim.serving.deployment import DeployedReplica, DeployedScenario
 from sim.serving.measured_share import is_looked_at
 from sim.serving.sequence import ServedSequence
 from sim.serving.step_plan import COMMUNICATION, KINDS, Played, StepPlan
@@ -174,6 +175,36 @@ class ReplicaLog:
                     was_alone=played is None or bool(played.was_alone[number]),
                 )
             )
+
+
+def replica_log(deployed: DeployedScenario, one: DeployedReplica, recorder: Recorder) -> ReplicaLog:
+    """The log of one replica, and what it needs of the scenario."""
+    scenario, layout = deployed.scenario, one.layout
+    expert_tokens = None
+    if one.law is not None and scenario.experts.draws == "expert":
+        first = np.array([group[0] for group in layout.expert_groups])
+        expert_tokens = ExpertTokens.of(
+            layout.pool.name, layout.number, first[one.law.group_of], scenario.model.expert_layers
+        )
+        recorder.experts.append(expert_tokens)
+    pool, devices = layout.pool.name, np.array(layout.devices)
+    capacity_bytes_per_s, keeps = deployed.network.capacity_bytes_per_s, scenario.record.steps
+    stretches = None
+    if one.pricer.ruled is not None:
+        stretches = StretchLog(
+            recorder, pool, layout.number, devices, capacity_bytes_per_s, one.pricer.ruled, keeps
+        )
+    return ReplicaLog(
+        recorder,
+        pool,
+        layout.number,
+        devices,
+        capacity_bytes_per_s,
+        stretches,
+        expert_tokens,
+        keeps_steps=keeps != "off",
+        keeps_transfers=scenario.record.transfers,
+    )
 
 
 def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:

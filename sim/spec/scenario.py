@@ -133,8 +133,7 @@ class EngineProfile(Spec):
     step_overhead_s: Seconds
     """Scheduling and sampling on the host, once a step."""
     calibrations: dict[str, Calibration] = Field(default={})
-    """Measured curves by device, as devices name theirs in `measured_as`; without them, and for
-    kernels that no curve is of, the constants above hold."""
+    """Curves by what devices are `measured_as`; for what has none, the constants hold."""
     source: Source
     """Where the numbers are from: one text, or a text for each key."""
 

@@ -1,0 +1,67 @@
+"""What crosses each link in an exchange, in few rectangles: sources times weights."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sim.network.routes import Network
+
+
+class Part(NamedTuple):
+    """What source `source` sends of weight `weight`, and between which devices that goes."""
+
+    source: int
+    weight: int
+    start: int
+    end: int
+
+
+class Rectangle(NamedTuple):
+    """All that some sources send of some weights; both as bits."""
+
+    sources: int
+    weights: int
+
+
+class Crossing(NamedTuple):
+    """What crosses one link: the weights (as bits) of each source, and between whom."""
+
+    weights_of: defaultdict[int, int]
+    flows: set[tuple[int, int]]
+
+
+def crossing_of_links(network: Network, parts: Iterable[Part]) -> dict[int, Crossing]:
+    """By link, in the order of their numbers."""
+    crossing: defaultdict[int, Crossing] = defaultdict(lambda: Crossing(defaultdict(int), set()))
+    for source, weight, start, end in parts:
+        for link in network.route(start, end):
+            here = crossing[link]
+            here.weights_of[source] |= 1 << weight
+            here.flows.add((start, end))
+    return dict(sorted(crossing.items()))
+
+
+def rectangles_of(weights_of: dict[int, int]) -> list[Rectangle]:
+    """Sources with equal weights together, or weights with equal sources: whichever are fewer."""
+    by_source = [Rectangle(sources, weights) for weights, sources in _merged(weights_of)]
+    if len(by_source) == 1:
+        return by_source
+    sources_of: defaultdict[int, int] = defaultdict(int)
+    for source, weights in weights_of.items():
+        for weight in members(weights):
+            sources_of[weight] |= 1 << source
+    by_weight = [Rectangle(sources, weights) for sources, weights in _merged(sources_of)]
+    return min(by_source, by_weight, key=len)
+
+
+def _merged(sets: dict[int, int]) -> list[tuple[int, int]]:
+    """Each value, with all its keys as bits."""
+    keys: defaultdict[int, int] = defaultdict(int)
+    for key, value in sets.items():
+        keys[value] |= 1 << key
+    return list(keys.items())
+
+
+def members(bits: int) -> list[int]:
+    """The numbers that are in a set of bits."""
+    return [number for number in range(bits.bit_length()) if bits >> number & 1]
