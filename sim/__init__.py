@@ -13,7 +13,8 @@ To read the code, go down the path of one run:
 1. `spec/scenario.py`, then the rest of `spec/`: what may be asked, and in which unit.
 2. `catalog/load.py`: from a name or a file to a `Scenario`.
 3. `simulation.py`: one page that builds everything, starts every process and checks the laws.
-4. `serving/replica.py`, `serving/rank.py`: the engine's loop, and who is in the next batch.
+4. `serving/replica.py`, `serving/rank.py`, `serving/player.py`: the engine's loop, who is in the
+   next batch, and how its steps are lived through.
 5. `serving/step_pricing.py`: one step as phases; from here down there is no clock.
 6. `physics/operators.py`, `physics/roofline.py` and `physics/curves.py`: how long kernels take.
 7. `experts/law.py` and `experts/draws.py`: which tokens go to which experts.
