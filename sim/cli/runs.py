@@ -49,6 +49,12 @@ _Seeds = Annotated[
         "--seeds", min=2, max=1000, help="Run with so many seeds; show confidence intervals."
     ),
 ]
+_KernelErrors = Annotated[
+    bool,
+    typer.Option(
+        "--kernel-errors", help="What the errors of measured kernels may do to the figures."
+    ),
+]
 _WarmUp = Annotated[
     WarmUp | None,
     typer.Option("--warm-up", help="Of --seeds: mser5 (the default) shows steady states, too."),
@@ -69,6 +75,7 @@ def run(
     export: _Export = None,
     seeds: _Seeds = None,
     warm_up: _WarmUp = None,
+    kernel_errors: _KernelErrors = False,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
     from sim.report import output
@@ -78,8 +85,13 @@ def run(
     if dry_run and (out is not None or export):
         raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
     _check_seeds(seeds, warm_up, of_one_run={"--dry-run": dry_run, "--export": bool(export)})
+    others = {"--seeds": seeds, "--out": out, "--dry-run": dry_run, "--export": export}
+    _check_kernel_errors(is_asked=kernel_errors, others=others)
     how_to_read = trace_settings(trace_format, skip_bad)
     deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
+    if kernel_errors:
+        _run_kernel_errors(deployed.scenario, as_json=as_json)
+        return
     if seeds is not None:
         _run_seeds(deployed.scenario, seeds, warm_up, out, table_format, as_json=as_json)
         return
@@ -102,6 +114,27 @@ def run(
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")
+
+
+def _check_kernel_errors(*, is_asked: bool, others: dict[str, Any]) -> None:
+    for option, given in others.items():
+        if is_asked and given:
+            raise typer.BadParameter(
+                f"is for one run, without {option}", param_hint="--kernel-errors"
+            )
+
+
+def _run_kernel_errors(scenario: Any, *, as_json: bool) -> None:
+    from sim.report import output
+    from sim.report.interval_tables import bounds_table
+    from sim.study.kernel_errors import kernel_errors
+
+    found = kernel_errors(scenario, before_each=_say_progress)._asdict()
+    if as_json:
+        output.show_json({name: dict(of_run) for name, of_run in found.items()})
+        return
+    title = "Every kernel off by its curve's own median error, in one direction"
+    output.show(bounds_table(title, found))
 
 
 def _check_seeds(seeds: int | None, warm_up: WarmUp | None, of_one_run: dict[str, bool]) -> None:

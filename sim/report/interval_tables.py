@@ -36,3 +36,13 @@ def interval_table(title: str, intervals: Mapping[str, Interval | None]) -> Rend
         share = one.half_width_share
         columns[-1][shown] = NOTHING if share is None else text("_share", share)
     return turned(title, columns)
+
+
+def bounds_table(title: str, of_runs: Mapping[str, Mapping[str, float | None]]) -> RenderableType:
+    """The same figures of several runs, a column a run."""
+    columns: list[dict[str, object]] = [
+        {"": name.replace("_", " ")}
+        | {_SHOWN_AS.get(key, key): value for key, value in figures.items()}
+        for name, figures in of_runs.items()
+    ]
+    return turned(title, columns)

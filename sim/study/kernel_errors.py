@@ -1,0 +1,99 @@
+"""What the errors of measured curves do to the headline figures: three runs instead of one.
+
+Every curve knows by how much it was off at the median, on shapes that its fit had not seen. The
+run is repeated with every kernel faster by that much, and slower: as if all erred in one direction.
+What is priced by constants stays as it is, for nobody knows its error.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from sim.errors import ScenarioError
+from sim.simulation import Run, check, simulate
+from sim.spec.calibration import Calibration, KernelCurve
+from sim.spec.scenario import EngineProfile, Scenario
+
+HEADLINES = (
+    "request_throughput",
+    "output_throughput",
+    *(
+        f"{statistic}_{latency}_ms"
+        for latency in ("ttft", "tpot", "e2el")
+        for statistic in ("mean", "p50", "p99")
+    ),
+)
+
+
+class KernelErrors(NamedTuple):
+    """Headline figures by name."""
+
+    as_priced: Mapping[str, float | None]
+    all_faster: Mapping[str, float | None]
+    all_slower: Mapping[str, float | None]
+
+
+def kernel_errors(scenario: Scenario, before_each: Callable[[str], None]) -> KernelErrors:
+    """Run a scenario as it is priced, and with all kernels off by their own errors."""
+    profile = scenario.engine.profile
+    if not profile.calibrations:
+        raise ScenarioError(
+            f"engine.profile: {profile.name!r} has no measured curves, whose errors could be "
+            "carried on; write 'measured'"
+        )
+    check(scenario)
+
+    def figures(name: str, priced_by: EngineProfile) -> Mapping[str, float | None]:
+        before_each(name)
+        engine = scenario.engine.model_copy(update={"profile": priced_by})
+        return headlines(simulate(scenario.model_copy(update={"engine": engine})))
+
+    return KernelErrors(
+        figures("as priced", profile),
+        figures("all kernels faster", scaled(profile, slower=False)),
+        figures("all kernels slower", scaled(profile, slower=True)),
+    )
+
+
+def headlines(run: Run) -> dict[str, float | None]:
+    """The figures of a run that are shown."""
+    summary: Mapping[str, Any] = run.summary()
+    return {name: summary[name] for name in HEADLINES}
+
+
+def scaled(profile: EngineProfile, *, slower: bool) -> EngineProfile:
+    """The profile with every curve off by its own error."""
+    return profile.model_copy(
+        update={
+            "calibrations": {
+                device: _scaled(calibration, slower=slower)
+                for device, calibration in profile.calibrations.items()
+            }
+        }
+    )
+
+
+def error_of(curve: KernelCurve) -> float:
+    """At the median: on shapes held out of the fit, or where none were, on all."""
+    held_out = curve.errors.held_out_shapes_median
+    return curve.errors.median if held_out is None else held_out
+
+
+def _scaled(calibration: Calibration, *, slower: bool) -> Calibration:
+    curves = {}
+    for name, curve in calibration.curves.items():
+        longer = 1 + error_of(curve)
+        curves[name] = _times(curve, longer if slower else 1 / longer)
+    return calibration.model_copy(update={"curves": curves})
+
+
+def _times(curve: KernelCurve, factor: float) -> KernelCurve:
+    """The curve of a kernel that takes so many times as long, at every size."""
+    return curve.model_copy(
+        update={
+            "launch_s": curve.launch_s * factor,
+            "compute_efficiency": curve.compute_efficiency / factor,
+            "memory_efficiency": curve.memory_efficiency / factor,
+            "wave_s": curve.wave_s * factor,
+            "step_s": curve.step_s * factor,
+        }
+    )
