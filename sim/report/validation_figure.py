@@ -5,9 +5,12 @@ from pathlib import Path
 
 from sim.errors import ScenarioError
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; the thirteenth kind is unlikely.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#999933")
-_MARKS = ("o", "^")
+# Okabe and Ito's colours and others as far from them; marks help where two are near.
+_COLOURS = (
+    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"),
+    *("#000000", "#999933", "#882255", "#332288", "#8C510A", "#AA4499"),
+)
+_MARKS = ("o", "^", "s")
 SUFFIXES = (".png", ".svg")
 
 
@@ -39,7 +42,7 @@ def draw_validation(
                 measured_s,
                 predicted_s,
                 s=5,
-                marker=_MARKS[number // len(_COLOURS) % len(_MARKS)],
+                marker=_MARKS[number % len(_MARKS)],
                 color=_COLOURS[number % len(_COLOURS)],
                 alpha=0.45,
                 linewidths=0,
