@@ -37,7 +37,10 @@ class RowTable(Sequence[Row], Generic[Row]):
             self._compact()
 
     def extend(self, columns: Mapping[str, Any]) -> None:
-        """Keep more rows, given as columns; a single value stands for all of them."""
+        """Keep more rows, given as columns; a single value stands for all of them.
+
+        The arrays are kept as they are, where they have the right type; nobody may change them.
+        """
         self._compact()
         rows = max(np.size(column) for column in columns.values())
         self._add({name: np.broadcast_to(columns[name], rows) for name in self._hints})
@@ -94,7 +97,7 @@ class RowTable(Sequence[Row], Generic[Row]):
         return np.array(values, dtype=self._dtype(name))
 
     def _add(self, chunk: Mapping[str, np.ndarray]) -> None:
-        typed = {name: np.array(column, dtype=self._dtype(name)) for name, column in chunk.items()}
+        typed = {name: np.asarray(column, self._dtype(name)) for name, column in chunk.items()}
         self._chunks.append(typed)
         self._chunk_rows += len(next(iter(typed.values())))
 
