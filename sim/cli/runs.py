@@ -133,7 +133,7 @@ def _run_kernel_errors(scenario: Any, *, as_json: bool) -> None:
     if as_json:
         output.show_json({name: dict(of_run) for name, of_run in found.items()})
         return
-    title = "Every kernel off by its curve's own median error, in one direction"
+    title = "Every kernel off by its curve's median error on shapes held out, in one direction"
     output.show(bounds_table(title, found))
 
 

@@ -104,6 +104,7 @@ class Curve:
 
 
 class _Found(NamedTuple):
+    name: str
     curve: Curve
     is_own: bool
     """Fitted to this kernel in this type of number, on this device."""
@@ -122,6 +123,11 @@ class Curves:
         found = self._find(work.kernel, work.arithmetic)
         return None if found is None else found.curve
 
+    def name_of(self, work: Work) -> str | None:
+        """Whose curve prices this work; None where none does."""
+        found = self._find(work.kernel, work.arithmetic)
+        return None if found is None else found.name
+
     def covers(self, work: Work) -> np.ndarray:
         """Whether this very kernel was measured, on this very device, at such sizes."""
         found = self._find(work.kernel, work.arithmetic)
@@ -139,7 +145,7 @@ class Curves:
         for name in nearest(kernel):
             if name in self.fitted:
                 curve = Curve.of(self.device, element, self.fitted[name])
-                return _Found(curve, is_own_device and kernel.startswith(name))
+                return _Found(name, curve, is_own_device and kernel.startswith(name))
         return None
 
 

@@ -16,6 +16,11 @@ from sim.spec.device import DeviceSpec
 CURVE_KINDS = ("gemm", "gqa_decode", "gqa_prefill", "mla_decode", "mla_prefill", "moe_experts")
 """Kinds of kernels that may have curves, as measurements call them."""
 
+CURVE_TYPES = ("fp32", "bf16", "fp8", "fp8_block", "fp4")
+"""Types of number that a curve may be of."""
+CURVE_VARIANTS = ("single", "grouped", "broad", "wide", "mqa", "few", "many")
+"""Which of an engine's kernels, as `physics/grids` tells them apart."""
+
 Error = Annotated[float, Field(ge=0)]
 """A relative error without its sign: 0.1 is 10 %."""
 
@@ -99,10 +104,13 @@ class Calibration(Spec):
     @classmethod
     def _are_of_kernels(cls, given: dict[str, KernelCurve]) -> dict[str, KernelCurve]:
         for name in given:
-            if name.partition("/")[0] not in CURVE_KINDS:
+            kind, *rest = name.split("/")
+            is_known = kind in CURVE_KINDS and set(rest[:1]) <= set(CURVE_TYPES)
+            if not is_known or not set(rest[1:]) <= set(CURVE_VARIANTS):
                 raise ValueError(
                     f"{name!r:.60} is no kernel's name; write a kind ({', '.join(CURVE_KINDS)}), "
-                    "its type of number and its variant, such as 'gqa_decode/bf16/broad'"
+                    f"its type of number ({', '.join(CURVE_TYPES)}) and its variant "
+                    f"({', '.join(CURVE_VARIANTS)}), such as 'gqa_decode/bf16/broad'"
                 )
         return given
 

@@ -31,6 +31,7 @@ def checked(kind: str, function: Callable[..., Any], params: Mapping[str, Any]) 
             )
     for name, value in params.items():
         _check_value(kind, name, value)
+    _check_heads(kind, params)
     _check_experts(kind, params)
     return dict(params)
 
@@ -44,7 +45,8 @@ def _check_value(kind: str, name: str, value: object) -> None:
 def _advice(name: str, value: object) -> str | None:
     """What the value should be; None if it is that."""
     if name in _TEXTS:
-        return None if value in _TEXTS[name] else f"one of {', '.join(_TEXTS[name])}"
+        is_known = isinstance(value, str) and value in _TEXTS[name]
+        return None if is_known else f"one of {', '.join(_TEXTS[name])}"
     if name == "distribution":
         return None if _is_distribution(value) else "'balanced' or such as 'power_law_1.2'"
     if name == "causal":
@@ -58,6 +60,14 @@ def _is_distribution(value: object) -> bool:
     match = _DISTRIBUTION.fullmatch(value) if isinstance(value, str) else None
     # The law's quantiles divide by 1 - exponent.
     return match is not None and float(match["exponent"] or 0) != 1
+
+
+def _check_heads(kind: str, params: Mapping[str, Any]) -> None:
+    if "kv_heads" in params and params["heads"] % params["kv_heads"]:
+        raise ScenarioError(
+            f"kernel {kind}: kv_heads: {params['kv_heads']} does not divide heads = "
+            f"{params['heads']}; choose a divisor"
+        )
 
 
 def _check_experts(kind: str, params: Mapping[str, Any]) -> None:

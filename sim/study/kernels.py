@@ -64,11 +64,12 @@ def kernel_price(
     if kind not in KERNELS:
         return found | {"topology": _cluster(on, params.get("nodes", 1))} | params
     if by.calibrations:
-        work = KERNELS[kind](**params)
+        work, roofline = KERNELS[kind](**params), Roofline.of(on, by)
+        assert roofline.curves is not None, "the profile has calibrations"
         found |= {
-            "measured_kernel": work.kernel,
+            "measured_kernel": roofline.curves.name_of(work),
             "measured_as": on.measured_as,
-            "is_measured_size": bool(Roofline.of(on, by).covers(work)),
+            "is_measured_size": bool(roofline.covers(work)),
         }
     return found | params
 

@@ -186,6 +186,28 @@ def test_every_kind_of_measured_kernel_has_a_price() -> None:
     assert {row["kind"] for row in rows} == set(KINDS)
 
 
+@pytest.mark.parametrize("dtype", [[1], {"a": 1}, None, 8])
+def test_a_type_that_is_no_text_is_refused(dtype: object) -> None:
+    with pytest.raises(sim.ScenarioError, match=r"dtype: .* is not one of"):
+        sim.kernel_s("h100-sxm", "gemm", "plain", m=1, n=1, k=1, dtype=dtype)
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(8, 16), (7, 3)])
+def test_heads_that_do_not_share_keys_evenly_are_refused(heads: int, kv_heads: int) -> None:
+    shape = {"batch": 1, "kv_tokens": 10, "head_dim": 128, "kv_dtype": "bfloat16"}
+    with pytest.raises(sim.ScenarioError, match=r"kv_heads: .* does not divide heads"):
+        sim.kernel_s("h100-sxm", "gqa_decode", "plain", heads=heads, kv_heads=kv_heads, **shape)
+
+
+def test_the_curve_that_is_named_is_the_one_that_prices() -> None:
+    shape = ["m=64", "n=4096", "k=4096", "dtype=fp8"]
+
+    # No product in fp8 was measured on A100, nor can it be computed there: it is one in bf16.
+    assert kernel_price("a100-sxm-80gb", "gemm", shape, "measured")["measured_kernel"] == (
+        "gemm/bf16"
+    )
+
+
 def test_a_price_by_a_curve_says_whose_it_is_and_whether_such_a_size_was_measured() -> None:
     shape = ["n=4096", "k=4096", "dtype=bfloat16"]
 
