@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.errors import ScenarioError, one_line
 from sim.physics.kernels import KERNELS
 from sim.physics.work import Grid, Work
 from sim.study.kernel_parameters import checked
@@ -58,9 +59,17 @@ def samples(points: Sequence[Point]) -> list[Sample]:
     by_kernel: defaultdict[str, list[tuple[Point, Work]]] = defaultdict(list)
     for point in points:
         if point.kind in KERNELS:
-            work = KERNELS[point.kind](**checked(point.kind, KERNELS[point.kind], point.params))
+            work = _work(point)
             by_kernel[work.kernel].append((point, work))
     return [_sample(kernel, by_kernel[kernel]) for kernel in sorted(by_kernel)]
+
+
+def _work(point: Point) -> Work:
+    kernel = KERNELS[point.kind]
+    try:
+        return kernel(**checked(point.kind, kernel, point.params))
+    except ScenarioError as problem:
+        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
 
 
 def pooled(kernel: str, members: Sequence[Sample]) -> Sample:

@@ -170,3 +170,10 @@ def test_a_model_is_priced_by_the_curves_of_its_kernels() -> None:
     run = sim.simulate(sim.load_scenario("chat-llama-70b", scenario))
 
     assert run.summary()["completed"] == 3
+
+
+def test_a_point_that_makes_no_sense_is_named(points: list[Point]) -> None:
+    wrong = points[0]._replace(id="row7", params=points[0].params | {"m": -1})
+
+    with pytest.raises(ScenarioError, match=r"^point row7: .*m: -1"):
+        samples([*points, wrong])
