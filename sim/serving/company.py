@@ -16,7 +16,7 @@ class Company:
     @property
     def is_alone(self) -> bool:
         """Whether nobody else uses its links."""
-        return not self.others or not any(other.is_busy for other in self.others)
+        return not any(other.is_busy for other in self.others)
 
     def begin(self) -> None:
         """Use the links from now on; who was alone on them is told."""

@@ -5,17 +5,17 @@ Experts are taken as evenly loaded, as far as it goes here. Communication and ho
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.experts.draws import expected_activated
-from sim.physics.operators import Operator, expert_operators, operators
+from sim.physics.operators import operators
 from sim.physics.roofline import Roofline
 from sim.physics.sums import StepSums
 from sim.record.recorder import Recorder
 from sim.serving.deployment import DeployedReplica, DeployedScenario
+from sim.serving.mean_experts import mean_experts
 
 EVERY_STEPS = 64
 """One step in so many is looked at, the first among them."""
@@ -59,38 +59,24 @@ def measured_share(deployed: DeployedScenario, recorder: Recorder) -> MeasuredSh
 
 
 def _computed(
-    deployed: DeployedScenario, replica: DeployedReplica, kept: Iterable[np.ndarray]
+    deployed: DeployedScenario, replica: DeployedReplica, kept: Sequence[np.ndarray]
 ) -> tuple[float, dict[str, float]]:
     """The seconds of the steps looked at, inside and outside of what was measured."""
     inside_s, outside_s = 0.0, defaultdict[str, float](float)
-    roofline = Roofline.of(replica.layout.device, deployed.scenario.engine.profile)
-    for numbers in kept:
-        for operator in _operators(deployed, replica, StepSums(*numbers)):
-            took_s = operator.layers * np.asarray(roofline.seconds(operator.work))
+    if not kept:
+        return inside_s, outside_s
+    scenario, layout = deployed.scenario, replica.layout
+    roofline = Roofline.of(layout.device, scenario.engine.profile)
+    sums = StepSums(*np.concatenate(kept, axis=1))
+    tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens).sum(axis=1)
+    model, precision, mla = scenario.model, scenario.deployment.precision, scenario.engine.mla
+    of_ranks = operators(model, precision, layout.tp, sums, mla, layout.shared_tp)
+    # Ranks have a device each here; experts are the same on all, and count as often.
+    of_steps = mean_experts(scenario, replica, tokens)
+    for found, times in ((of_ranks, 1), (of_steps, layout.dp)):
+        for operator in found:
+            took_s = times * operator.layers * np.asarray(roofline.seconds(operator.work))
             covered_s = float(np.where(roofline.covers(operator.work), took_s, 0.0).sum())
             inside_s += covered_s
             outside_s[operator.kernel] += float(took_s.sum()) - covered_s
     return inside_s, outside_s
-
-
-def _operators(
-    deployed: DeployedScenario, replica: DeployedReplica, sums: StepSums
-) -> Iterator[Operator]:
-    """Every kernel of steps whose sums are arrays (steps, ranks); on one device of each rank."""
-    scenario, layout = deployed.scenario, replica.layout
-    model, precision = scenario.model, scenario.deployment.precision
-    yield from operators(model, precision, layout.tp, sums, scenario.engine.mla, layout.shared_tp)
-    if replica.law is None or model.experts is None:
-        return
-    tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens).sum(axis=1)
-    copies = tokens * model.experts.experts_per_token / layout.ep
-    activated = [float(expected_activated(replica.law, int(one)).mean()) for one in tokens]
-    # As many devices hold experts as there are in all ranks; so each counts for tp of them.
-    devices = np.ones(layout.dp)
-    yield from expert_operators(
-        model,
-        precision,
-        copies[:, None] * devices,
-        np.array(activated)[:, None] * devices,
-        layout.expert_tp,
-    )

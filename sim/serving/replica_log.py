@@ -79,8 +79,7 @@ class ReplicaLog:
     def step(self, stretch: Stretch, start_s: float, plan: StepPlan, played: Played | None) -> None:
         """Record the last step of a stretch that has ended: its tokens, time, and what it used."""
         if self.keeps_transfers:
-            number = stretch.first_step + len(stretch.ends_s) - 1
-            self._transfers(number, start_s, plan, played)
+            self._transfers(stretch.last_step, start_s, plan, played)
         if self.stretches is not None:
             if played is None:
                 self.stretch(stretch, len(stretch.ends_s))
@@ -93,7 +92,7 @@ class ReplicaLog:
         self._expert_use(plan)
         add_link_use(self.recorder.links, plan, played, self.capacity_bytes_per_s)
         sums = stretch.sums_after(len(stretch.ends_s) - 1)
-        if is_looked_at(stretch.first_step + len(stretch.ends_s) - 1):
+        if is_looked_at(stretch.last_step):
             numbers = np.array([np.atleast_1d(one) for one in sums])
             self.recorder.look_at((self.pool, self.replica), numbers[:, None])
         self._tokens(stretch, start_s, sums, by_kind, float(waits_s.mean()))
@@ -118,7 +117,7 @@ class ReplicaLog:
         row = StepRow(
             pool=self.pool,
             replica=self.replica,
-            step=stretch.first_step + len(stretch.ends_s) - 1,
+            step=stretch.last_step,
             steps=1,
             start_s=start_s,
             end_s=end_s,

@@ -39,6 +39,11 @@ class Stretch:
         """Whether all of its steps have ends."""
         return len(self.ends_s) >= self.steps
 
+    @property
+    def last_step(self) -> int:
+        """The number of the last of its steps that has an end."""
+        return self.first_step + len(self.ends_s) - 1
+
     def sums_after(self, steps: int) -> StepSums:
         """Of the step after so many."""
         return grown(self.sums, self.growing, steps) if steps else self.sums

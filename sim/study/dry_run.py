@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.experts.draws import expected_activated
-from sim.physics.operators import Operator, expert_operators, operators
+from sim.physics.operators import operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.serving.deployment import DeployedReplica, DeployedScenario
+from sim.serving.mean_experts import mean_experts
 from sim.serving.step_plan import COMMUNICATION, KINDS, StepPlan
 from sim.spec.arrivals import concurrency
 from sim.spec.scenario import Scenario
@@ -153,25 +153,11 @@ def _kernels(
         price = operator_price(kernel, layout.device, scenario.engine.profile)
         if price is not None:
             yield price
-    for kernel in _routed(scenario, replica, tokens * layout.dp):
+    for kernel in mean_experts(scenario, replica, tokens * layout.dp):
         price = operator_price(kernel, layout.device, scenario.engine.profile)
         assert price is not None, "a step has tokens"
         # Of the mean device; its time is that of the slowest one, layer by layer.
         yield price._replace(time_s=_seconds(plan, slot="experts"))
-
-
-def _routed(scenario: Scenario, replica: DeployedReplica, tokens: float) -> list[Operator]:
-    """The routed experts of an average device."""
-    routed, law, layout = scenario.model.experts, replica.law, replica.layout
-    if routed is None or law is None:
-        return []
-    return expert_operators(
-        scenario.model,
-        scenario.deployment.precision,
-        tokens * routed.experts_per_token / layout.ep,
-        float(expected_activated(law, int(tokens)).mean()),
-        layout.expert_tp,
-    )
 
 
 def _transfers(plan: StepPlan) -> Iterator[OperatorPrice]:

@@ -12,15 +12,12 @@ from sim.errors import ScenarioError
 from sim.simulation import Run, check, simulate
 from sim.spec.calibration import Calibration, KernelCurve
 from sim.spec.scenario import EngineProfile, Scenario
+from sim.study.seeds import latency_keys
 
 HEADLINES = (
     "request_throughput",
     "output_throughput",
-    *(
-        f"{statistic}_{latency}_ms"
-        for latency in ("ttft", "tpot", "e2el")
-        for statistic in ("mean", "p50", "p99")
-    ),
+    *latency_keys(("ttft", "tpot", "e2el")),
 )
 
 

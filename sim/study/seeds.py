@@ -42,12 +42,13 @@ _USE = (
 )
 
 
-def _latencies(names: Sequence[str]) -> list[str]:
+def latency_keys(names: Sequence[str]) -> list[str]:
+    """The statistics of these latencies that are shown, by their keys in a summary."""
     return [f"{statistic}_{name}_ms" for name in names for statistic in _STATISTICS]
 
 
-_WHOLE = (*_THROUGHPUTS, *_latencies(("ttft", "tpot", "itl", "e2el")), *_USE)
-_STEADY = (*_THROUGHPUTS, *_latencies(tuple(LATENCIES)), "sim_slo_attainment_share")
+_WHOLE = (*_THROUGHPUTS, *latency_keys(("ttft", "tpot", "itl", "e2el")), *_USE)
+_STEADY = (*_THROUGHPUTS, *latency_keys(tuple(LATENCIES)), "sim_slo_attainment_share")
 
 
 class WarmUp(NamedTuple):

@@ -17,6 +17,9 @@ from sim.spec.scenario import EngineProfile
 from sim.study.kernels import KINDS, kernel_s
 from sim.study.measured_points import Point
 
+EVERYWHERE = "all"
+"""Stands for all devices in the place of one's name."""
+
 
 class Comparison(NamedTuple):
     """One point, priced; the error is predicted over measured, less 1."""
@@ -75,16 +78,22 @@ def write_comparisons(path: Path, compared: Sequence[Comparison]) -> None:
 
 def error_rows(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
     """A row for each kind and device, and one for each kind on all devices together."""
-    by_group: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for one in compared:
-        by_group[one.kind, one.device].append(one.error)
-        by_group[one.kind, "all"].append(one.error)
+    by_group = errors_by_group(compared)
     devices = Counter(kind for kind, _ in by_group)
     return [
         {"kind": kind, "device": device} | error_figures(errors)
-        for (kind, device), errors in sorted(by_group.items())
-        if device != "all" or devices[kind] > 2
+        for (kind, device), errors in by_group.items()
+        if device != EVERYWHERE or devices[kind] > 2
     ]
+
+
+def errors_by_group(compared: Sequence[Comparison]) -> dict[tuple[str, str], list[float]]:
+    """By kind and device, in order; `EVERYWHERE` is all devices of a kind."""
+    by_group: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for one in compared:
+        by_group[one.kind, one.device].append(one.error)
+        by_group[one.kind, EVERYWHERE].append(one.error)
+    return dict(sorted(by_group.items()))
 
 
 def error_figures(errors: Sequence[float]) -> dict[str, Any]:

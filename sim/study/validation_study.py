@@ -10,7 +10,7 @@ from typing import Any
 from sim.errors import ScenarioError
 from sim.report.validation_figure import draw_validation
 from sim.study.measured_points import Point
-from sim.study.validate import Comparison, error_figures, validated
+from sim.study.validate import EVERYWHERE, Comparison, error_figures, errors_by_group, validated
 
 PROFILES = ("plain", "measured")
 """Constants, and what is fitted."""
@@ -25,7 +25,10 @@ def study_rows(points: Sequence[Point]) -> tuple[list[dict[str, Any]], list[Comp
     compared: list[Comparison] = []
     for profile in PROFILES:
         compared = validated(points, profile).compared
-        rows += [{"profile": profile} | row for row in _with_totals(compared)]
+        rows += [
+            {"profile": profile, "kind": kind, "device": device} | error_figures(errors)
+            for (kind, device), errors in errors_by_group(compared).items()
+        ]
     return rows, compared
 
 
@@ -67,7 +70,7 @@ def read_summary(folder: Path) -> list[dict[str, Any]]:
 
 def readme_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """The errors on all devices together as a table in Markdown: a row a kind, both profiles."""
-    totals = {(row["kind"], row["profile"]): row for row in rows if row["device"] == "all"}
+    totals = {(row["kind"], row["profile"]): row for row in rows if row["device"] == EVERYWHERE}
     figures = ["median | p90 | worst | bias"] * len(PROFILES)
     heads = [f"`{profile}`: {of_one}" for profile, of_one in zip(PROFILES, figures, strict=True)]
     lines = [f"| kind | points | {' | '.join(heads)} |", "|" + "---|" * (2 + 4 * len(PROFILES))]
@@ -79,15 +82,3 @@ def readme_table(rows: Iterable[Mapping[str, Any]]) -> str:
             cells.append(f"{100 * row['bias_error']:+.0f} %")
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _with_totals(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """A row for each kind and device, and for each kind on all of them."""
-    errors: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for one in compared:
-        errors[one.kind, one.device].append(one.error)
-        errors[one.kind, "all"].append(one.error)
-    return [
-        {"kind": kind, "device": device} | error_figures(of_group)
-        for (kind, device), of_group in sorted(errors.items())
-    ]
