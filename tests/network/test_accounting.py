@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from sim.network.accounting import add_alone, add_bytes, add_interval
-from sim.network.loads import Loads, mask_of
+from sim.network.loads import Loads, Spread, mask_of
 from sim.record.recorder import LinkUsage
 
 CAPACITY = np.array([10.0, 20.0, 40.0])
@@ -101,3 +101,18 @@ def test_in_company_a_transfer_at_its_own_best_is_held_up_by_its_fullest_link() 
     fullest = int(np.argmax(np.array([10.0, 5.0]) / CAPACITY[:2]))
     assert usage.full_s[fullest] == 2.0
     assert usage.full_s.sum() == 2.0
+
+
+def test_of_links_that_carry_the_same_only_the_slowest_is_full() -> None:
+    # 10 bytes over a link of 100 B/s and one of 50 B/s, which carries twice of them: 0.4 s.
+    capacity = np.array([100.0, 50.0])
+    spread = Spread.of(np.array([0, 0]), capacity).times(np.array([1.0, 2.0]))
+    both = Loads(np.array([0, 1]), np.array([10.0]), np.ones(2), 0.0, 0b11, spread=spread)
+    usage = LinkUsage.of(2)
+
+    add_alone(usage, both, capacity)
+
+    assert usage.bytes.tolist() == [10.0, 20.0]
+    assert usage.busy_s.tolist() == pytest.approx([0.4, 0.4])
+    assert usage.full_s.tolist() == pytest.approx([0.0, 0.4])
+    assert usage.peak_bytes_per_s.tolist() == pytest.approx([25.0, 50.0])
