@@ -6,7 +6,7 @@ one a place in the box, as NCCL builds them to use every network card. Left out:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -28,6 +28,10 @@ class Pattern:
     links: IntArray
     streams: FloatArray
     latency_s: float
+    steps: int
+    """How many messages follow one another: each waits for the one before it."""
+    messages: int
+    """How many messages one device sends in all, at most; those of one step leave together."""
     mask: int
     _starts: IntArray
     """(links,) Where in the entries each link begins."""
@@ -68,7 +72,8 @@ def reduce_scatter(network: Network, groups: Sequence[Group]) -> Pattern:
 def p2p(network: Network, source: int, target: int) -> Pattern:
     """Sends the bytes from one device to another."""
     flow = _Flow(network.route(source, target), 1.0)
-    return _pattern([_Plan([flow], network.latency_s(source, target))])
+    hops = int(source != target)
+    return _pattern([_Plan([flow], network.latency_s(source, target), steps=hops, messages=hops)])
 
 
 class _Flow(NamedTuple):
@@ -83,6 +88,8 @@ class _Plan(NamedTuple):
 
     flows: list[_Flow]
     latency_s: float
+    steps: int
+    messages: int
 
 
 def _one_all_reduce(network: Network, group: Group, algorithm: Algorithm) -> _Plan:
@@ -99,14 +106,18 @@ def _one_all_reduce(network: Network, group: Group, algorithm: Algorithm) -> _Pl
 
 
 def _in_switch(network: Network, group: Group, switch: str) -> _Plan:
-    """Every buffer goes up once, and the sum comes down once to each device."""
+    """Every buffer goes up once, and the sum comes down once to each device.
+
+    Two steps, two messages: each device reads its part summed, then writes it to all at once.
+    """
     names = [network.device_names[device] for device in group]
     up = [network.link(name, switch) for name in names]
     down = [network.link(switch, name) for name in names]
     cap = network.through_link(switch)
     through = () if cap is None else (cap,)
     flows = [_Flow((link, *through), 1.0) for link in up] + [_Flow((link,), 1.0) for link in down]
-    return _Plan(flows, sum(network.link_latency_s[links].max().item() for links in (up, down)))
+    latency_s = sum(network.link_latency_s[links].max().item() for links in (up, down))
+    return _Plan(flows, latency_s, steps=2, messages=2)
 
 
 def _ring(network: Network, group: Group, rounds: int) -> _Plan:
@@ -116,7 +127,9 @@ def _ring(network: Network, group: Group, rounds: int) -> _Plan:
     share = passes / len(group) / len(rings)
     hops = [hop for ring in rings for hop in zip(ring, [*ring[1:], ring[0]], strict=True)]
     slowest_s = max(network.latency_s(*hop) for hop in hops)
-    return _Plan([_Flow(network.route(*hop), share) for hop in hops], passes * slowest_s)
+    flows = [_Flow(network.route(*hop), share) for hop in hops]
+    # Several rings turn at the same time, and a device sends in each of them.
+    return _Plan(flows, passes * slowest_s, steps=passes, messages=passes * len(rings))
 
 
 def _rings(network: Network, group: Group) -> list[list[int]]:
@@ -142,12 +155,10 @@ def _rotated(members: list[int], first: int) -> list[int]:
     return members[first:] + members[:first]
 
 
-def _pattern(plans: Iterable[_Plan]) -> Pattern:
+def _pattern(plans: Sequence[_Plan]) -> Pattern:
     shares: defaultdict[int, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
     streams: defaultdict[int, int] = defaultdict(int)
-    latency_s = 0.0
     for group, plan in enumerate(plans):
-        latency_s = max(latency_s, plan.latency_s)
         for flow in plan.flows:
             for link in flow.route:
                 shares[link][group] += flow.share
@@ -157,7 +168,9 @@ def _pattern(plans: Iterable[_Plan]) -> Pattern:
     return Pattern(
         links=np.array(links, dtype=np.int64),
         streams=np.array([streams[link] for link in links], dtype=np.float64),
-        latency_s=latency_s,
+        latency_s=max(plan.latency_s for plan in plans),
+        steps=max(plan.steps for plan in plans),
+        messages=max(plan.messages for plan in plans),
         mask=mask_of(links),
         _starts=np.cumsum([0, *entries[:-1]], dtype=np.int64)[: len(links)],
         _groups=np.array([group for link in links for group in shares[link]], dtype=np.int64),

@@ -8,20 +8,19 @@ What stays on a device crosses no link.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sim.network.crossing import Crossing, Part, crossing_of_links, members, rectangles_of
+from sim.network.crossing import Crossing, crossing_of_links, members, rectangles_of
 from sim.network.loads import FloatArray, IntArray, Loads, Spread, mask_of
 from sim.network.routes import Network
+from sim.network.stages import Protocol, Ways, boxes_of, stages_of
 from sim.network.sums import SetSums, sums_of_runs
-
-Protocol = Literal["per-expert", "per-device", "per-node"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +30,10 @@ class Exchange:
     links: IntArray
     streams: FloatArray
     latency_s: float
+    steps: int
+    """How many messages follow one another: one straight to the target, two over a box's entry."""
+    messages: int
+    """How many one device sends in all, at most: one to each peer in each step, all at once."""
     mask: int
     weight_sums: SetSums
     """Of the weights; see `summed_as`."""
@@ -130,72 +133,21 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
 def _exchange(
     network: Network, devices: Sequence[int], protocol: Protocol, *, is_back: bool
 ) -> Exchange:
-    boxes = _boxes(network, devices)
-    stages = (
-        [_into_boxes(devices, boxes), _inside_boxes(devices, boxes)]
-        if protocol == "per-node"
-        else [_straight(devices)]
-    )
+    boxes = boxes_of(network, devices)
+    stages = stages_of(devices, boxes, protocol)
     if is_back:
         stages = [[part._replace(start=part.end, end=part.start) for part in one] for one in stages]
-    latency_s = sum(
-        max((network.latency_s(part.start, part.end) for part in one), default=0.0)
-        for one in stages
-    )
     weights = len(devices) + (len(boxes) if protocol == "per-node" else 0)
     width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(devices)))
     crossing = crossing_of_links(network, [part for one in stages for part in one])
     capacity_bytes_per_s = network.capacity_bytes_per_s
-    return _compiled(crossing, latency_s, (len(devices), weights), width, capacity_bytes_per_s)
-
-
-def _boxes(network: Network, devices: Sequence[int]) -> list[list[int]]:
-    """The places in `devices` of each box's, the boxes in order of their first."""
-    boxes: defaultdict[int, list[int]] = defaultdict(list)
-    for place, device in enumerate(devices):
-        boxes[network.box_of[device]].append(place)
-    return list(boxes.values())
-
-
-def _straight(devices: Sequence[int]) -> list[Part]:
-    return [
-        Part(source, target, start, end)
-        for source, start in enumerate(devices)
-        for target, end in enumerate(devices)
-        if source != target
-    ]
-
-
-def _into_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
-    """Each box's tokens to the device there that has the source's place in its own box."""
-    return [
-        Part(source, len(devices) + number, devices[source], devices[entry])
-        for source, number, entry in _entries(boxes)
-    ]
-
-
-def _inside_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
-    """From where they entered to their devices; from sources of the same box straight."""
-    own = [(source, number, source) for number, box in enumerate(boxes) for source in box]
-    return [
-        Part(source, target, devices[entry], devices[target])
-        for source, number, entry in [*_entries(boxes), *own]
-        for target in boxes[number]
-    ]
-
-
-def _entries(boxes: list[list[int]]) -> Iterator[tuple[int, int, int]]:
-    """Source, number of another box, and the place there at which the source's tokens enter."""
-    for home in boxes:
-        for place, source in enumerate(home):
-            for number, box in enumerate(boxes):
-                if box is not home:
-                    yield source, number, box[place % len(box)]
+    ways = Ways.of(network, stages)
+    return _compiled(crossing, ways, (len(devices), weights), width, capacity_bytes_per_s)
 
 
 def _compiled(
     crossing: dict[int, Crossing],
-    latency_s: float,
+    ways: Ways,
     sizes: tuple[int, int],
     width: int,
     capacity_bytes_per_s: FloatArray,
@@ -220,7 +172,9 @@ def _compiled(
     return Exchange(
         links=links,
         streams=np.array([len(here.flows) for here in crossing.values()], dtype=np.float64),
-        latency_s=latency_s,
+        latency_s=ways.latency_s,
+        steps=ways.steps,
+        messages=ways.messages,
         mask=mask_of(crossing),
         _source_sums=SetSums.over(sources, width, [members(bits) for bits in source_sets]),
         weight_sums=SetSums.over(weights, width, [members(bits) for bits in weight_sets]),

@@ -31,6 +31,27 @@ def test_a_ring_all_reduce_moves_every_part_of_the_buffer_almost_twice_round() -
     assert loads.alone_s(STAR.capacity_bytes_per_s) == 3.0
 
 
+def counted(pattern: Pattern) -> tuple[int, int]:
+    return pattern.steps, pattern.messages
+
+
+def test_collectives_count_the_messages_that_wait_for_one_another() -> None:
+    network = Network.of(star(8, reduces=True))
+
+    # A ring of eight passes seven parts on to sum them, and seven sums to spread them.
+    assert counted(all_reduce(network, [range(8)], "ring")) == (14, 14)
+    assert counted(all_gather(network, [range(8)])) == (7, 7)
+    assert counted(reduce_scatter(network, [range(4), [4, 5, 6, 7]])) == (3, 3)
+    assert counted(all_reduce(network, [range(8)], "in-switch")) == (2, 2)
+    assert counted(p2p(network, 0, 3)) == (1, 1)
+    assert counted(p2p(network, 3, 3)) == counted(all_gather(network, [[5]])) == (0, 0)
+
+
+def test_rings_that_turn_at_once_are_messages_but_not_steps() -> None:
+    # Sixteen devices in four boxes: a ring for each of four places, 2 * 15 passes each.
+    assert counted(all_reduce(Network.of(rails(4, 4)), [range(16)], "ring")) == (30, 120)
+
+
 @pytest.mark.parametrize("collective", [all_gather, reduce_scatter])
 def test_a_gather_or_scatter_is_half_an_all_reduce(collective: object) -> None:
     assert callable(collective)

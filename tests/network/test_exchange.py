@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.network.exchange import Protocol, all_to_all_v, combine, dispatch
+from sim.network.exchange import all_to_all_v, combine, dispatch
 from sim.network.loads import FloatArray
 from sim.network.routes import Network
+from sim.network.stages import Protocol
 
 from .clusters import networks, rails, sockets, star
 from .conservation import imbalance, on_links
@@ -170,6 +171,22 @@ def test_a_token_enters_another_box_once_and_is_forwarded_there() -> None:
         "box1/gpus0>box1/nvswitch0": 5.0,
         "box1/nvswitch0>box1/gpus1": 5.0,
     }
+
+
+def test_exchanges_count_their_steps_and_the_messages_of_one_device() -> None:
+    network = Network.of(rails(4, 4))
+
+    def counted(protocol: Protocol, devices: range) -> tuple[int, int]:
+        ways = [make(network, devices, protocol) for make in (dispatch, combine)]
+        assert ways[0].steps == ways[1].steps
+        assert ways[0].messages == ways[1].messages
+        return ways[0].steps, ways[0].messages
+
+    # Straight to each of 15 peers; or along the rail to 3 boxes, then to 3 devices in the own one.
+    assert counted("per-expert", range(16)) == counted("per-device", range(16)) == (1, 15)
+    assert counted("per-node", range(16)) == (2, 6)
+    assert counted("per-node", range(4)) == (1, 3)
+    assert counted("per-expert", range(1)) == (0, 0)
 
 
 def test_two_stages_add_up_their_latencies() -> None:
