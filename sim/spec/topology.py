@@ -16,6 +16,10 @@ from sim.spec.device import DeviceSpec
 _MOST_PARTS = 100_000
 _MOST_LINKS = 1_000_000
 
+_WITHIN_ONE = ("mesh", "chain", "torus", "dragonfly")
+"""The patterns that join a group with itself."""
+_NEED_RUNS = ("stripes", "dragonfly")
+
 # Parts are numbered behind the name, so a name that ends in a digit could make two parts one.
 _NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_-]*[A-Za-z])?")
 
@@ -54,18 +58,26 @@ class Join(Spec):
 
     between: Annotated[tuple[str, str], Field(strict=False)]
     """The names of the two groups; the same twice for links within one."""
-    pattern: Literal["all", "index", "blocks", "mesh", "chain", "torus"] = "all"
+    pattern: Literal["all", "index", "blocks", "stripes", "mesh", "chain", "torus", "dragonfly"] = (
+        "all"
+    )
     """all: each with each. index: member i with member i (of each box). blocks: the larger
-    group in equal runs over the smaller. mesh: each with every other of the same group.
-    chain: i with i + 1 of the same group. torus: the members of a group on a grid that closes
-    in every direction, each with its next in each."""
+    group in equal runs over the smaller. stripes: each with each whose number has the same
+    remainder by `runs`. mesh: each with every other of the same group. chain: i with i + 1 of the
+    same group. torus: the members of a group on a grid that closes in every direction, each with
+    its next in each. dragonfly: a link between every two runs of the same group."""
+    runs: Count | None = None
+    """Into how many equal runs of neighbours each group is cut. index, blocks and mesh then join
+    within a run: blocks each with each, index the boxes of a run with its part of the cluster."""
     shape: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
     """Of a torus: the sides of the grid; the last runs fastest. A side of 2 has one link, not two,
     between its two members, and a side of 1 none."""
     kind: str
     """The name of such links in results."""
+    count: Count = 1
+    """How many run side by side between each two parts; results show them as one."""
     bytes_per_s: BytesPerSecond
-    """Of one direction."""
+    """Of one direction of each of them."""
     latency_s: Seconds
     """Of one crossing."""
 
@@ -123,25 +135,14 @@ class TopologySpec(Spec):
                     (*at, "between"), f"{name!r:.60} is no group; the groups are {known:.500}"
                 )
         one, other = link.between
-        if (one == other) != (link.pattern in ("mesh", "chain", "torus")):
+        if (one == other) != (link.pattern in _WITHIN_ONE):
             raise MisfitError(
                 (*at, "pattern"),
-                f"{link.pattern!r} between {one} and {other}; 'mesh', 'chain' and 'torus' join a "
-                "group with itself, the others join two groups",
+                f"{link.pattern!r} between {one} and {other}; 'mesh', 'chain', 'torus' and "
+                "'dragonfly' join a group with itself, the others join two groups",
             )
         self._check_shape(link, at)
-        ones, others = self._sides(link)
-        if link.pattern == "index" and ones != others:
-            raise MisfitError(
-                (*at, "pattern"),
-                f"'index' between {ones} {one} and {others} {other}; write groups of equal count",
-            )
-        if link.pattern == "blocks" and max(ones, others) % min(ones, others):
-            raise MisfitError(
-                (*at, "pattern"),
-                f"'blocks' between {ones} and {others} members; write counts of which one is a "
-                "multiple of the other",
-            )
+        self._check_runs(link, at)
 
     def _check_shape(self, link: Join, at: tuple[str, int]) -> None:
         if (link.pattern == "torus") != (link.shape is not None):
@@ -158,6 +159,49 @@ class TopologySpec(Spec):
                 f"{link.between[0]} has {members}; change one",
             )
 
+    def _check_runs(self, link: Join, at: tuple[str, int]) -> None:
+        """That the runs are wanted, are given where they must be, and are all of one length."""
+        one, other = link.between
+        ones, others = self._sides(link)
+        if link.runs is None and link.pattern in _NEED_RUNS:
+            raise MisfitError((*at, "runs"), f"not given with pattern {link.pattern!r}; write some")
+        if link.runs is not None and link.pattern not in (*_NEED_RUNS, "index", "blocks", "mesh"):
+            raise MisfitError((*at, "runs"), f"given with pattern {link.pattern!r}; leave it out")
+        if link.pattern == "index" and link.runs is not None:
+            self._check_runs_of_boxes(link, at)
+        elif link.pattern == "index" and ones != others:
+            raise MisfitError(
+                (*at, "pattern"),
+                f"'index' between {ones} {one} and {others} {other}; write groups of equal count",
+            )
+        elif link.runs is None and link.pattern == "blocks" and max(ones, others) % self.runs(link):
+            raise MisfitError(
+                (*at, "pattern"),
+                f"'blocks' between {ones} and {others} members; write counts of which one is a "
+                "multiple of the other",
+            )
+        elif ones % self.runs(link) or others % self.runs(link):
+            raise MisfitError(
+                (*at, "runs"),
+                f"{link.runs} of {ones} {one} and {others} {other}; write a divisor of both",
+            )
+
+    def _check_runs_of_boxes(self, link: Join, at: tuple[str, int]) -> None:
+        assert link.runs is not None
+        one, other = (self.groups[name] for name in link.between)
+        if one.per == other.per:
+            raise MisfitError(
+                (*at, "runs"), "given with 'index' between groups that stand alike; leave it out"
+            )
+        in_box, shared = (one, other) if one.per == "box" else (other, one)
+        if self.boxes % link.runs or shared.count != in_box.count * link.runs:
+            raise MisfitError(
+                (*at, "runs"),
+                f"{link.runs} of {self.boxes} boxes with {in_box.count} parts each, over "
+                f"{shared.count} of the cluster; write a divisor of the boxes, and for each run as "
+                "many parts of the cluster as a box has",
+            )
+
     def _sides(self, link: Join) -> tuple[int, int]:
         """How many members of each group a pattern joins: of one box where it can be."""
         one, other = (self.groups[name] for name in link.between)
@@ -165,21 +209,30 @@ class TopologySpec(Spec):
             return one.count, other.count
         return self.members(link.between[0]), self.members(link.between[1])
 
+    def runs(self, link: Join) -> int:
+        """Into how many runs an entry cuts what it joins: as said, or as its pattern has it."""
+        if link.runs is not None:
+            return link.runs
+        return min(self._sides(link)) if link.pattern == "blocks" else 1
+
     def pairs(self, link: Join) -> int:
         """How many links an entry stands for in the whole cluster, both directions as one."""
         ones, others = self._sides(link)
+        runs = self.runs(link)
         per = {self.groups[name].per for name in link.between}
         times = self.boxes if per == {"box"} or (link.pattern == "index" and "box" in per) else 1
         match link.pattern:
-            case "all":
-                return times * ones * others
+            case "index":
+                return times * min(ones, others)
             case "mesh":
-                return times * ones * (ones - 1) // 2
+                return times * ones * (ones // runs - 1) // 2
+            case "dragonfly":
+                return times * runs * (runs - 1) // 2
             case "chain":
                 return times * (ones - 1)
             case "torus":
                 return times * sum(_links_along(side, ones) for side in link.shape or ())
-        return times * max(ones, others)
+        return times * ones * others // runs
 
     def members(self, name: str) -> int:
         """How many members a group has in the whole cluster."""
