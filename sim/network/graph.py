@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import networkx as nx
 
 from sim.errors import ScenarioError
+from sim.network.given_graph import given
 from sim.network.patterns import Pair, cut, matched
 from sim.spec.topology import Group, Join, TopologySpec
 
@@ -17,9 +18,11 @@ def build(topology: TopologySpec) -> nx.DiGraph:
     """The parts (kind, group, box, device, through_bytes_per_s, reduces) and their links.
 
     Vertices are in declared order: box by box the groups that stand in boxes, then the others.
-    Devices are numbered in it; an edge has bytes_per_s (of all its parallel links), latency_s, kind
-    and count.
+    Devices are numbered in it; an edge has bytes_per_s (of all its parallel links, of which there
+    are count of each_bytes_per_s), latency_s and kind.
     """
+    if topology.graph is not None:
+        return given(topology.name, topology.graph)
     graph = nx.DiGraph(name=topology.name)
     for box in range(topology.boxes):
         for name in _groups(topology, "box"):
@@ -105,4 +108,5 @@ def _add_link(graph: nx.DiGraph, join: Join, tail: str, head: str) -> None:
         latency_s=join.latency_s,
         kind=join.kind,
         count=join.count,
+        each_bytes_per_s=join.bytes_per_s,
     )

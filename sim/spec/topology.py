@@ -10,11 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.spec.base import BytesPerSecond, Count, MisfitError, Seconds, Source, Spec
+from sim.spec.base import BytesPerSecond, Count, MisfitError, OrWritten, Seconds, Source, Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.graph import GraphSpec
+from sim.spec.pattern_links import links_of
 
 _MOST_PARTS = 100_000
 _MOST_LINKS = 1_000_000
+
+_FILE = {"type": "string", "description": "A file of NetworkX: node-link JSON or GraphML."}
 
 _WITHIN_ONE = ("mesh", "chain", "torus", "dragonfly")
 """The patterns that join a group with itself."""
@@ -91,22 +95,44 @@ class TopologySpec(Spec):
     """One line for `moesim list`."""
     boxes: Count = 1
     """How many boxes there are, all alike."""
-    groups: dict[str, Group]
+    groups: dict[str, Group] = Field(default_factory=dict)
     """The parts, by the name of their group."""
     links: Annotated[tuple[Join, ...], Field(strict=False)] = ()
     """What joins the groups."""
+    graph: Annotated[GraphSpec, OrWritten(_FILE)] | None = None
+    """In place of boxes, groups and links: every part and link by itself, or a file of them."""
     source: Source
     """Where the numbers are from: one text, or a text for each key."""
 
     @property
     def devices(self) -> tuple[DeviceSpec, ...]:
         """Every device, in the declared order: box by box, group by group."""
+        if self.graph is not None:
+            kinds = (node.device for node in self.graph.nodes)
+            return tuple(self.graph.devices[kind] for kind in kinds if kind is not None)
         in_box = [group for group in self.groups.values() if group.device is not None]
         one_box = [group.device for group in in_box for _ in range(group.count) if group.device]
         return tuple(one_box * self.boxes)
 
     @model_validator(mode="after")
     def _can_be_built(self) -> "TopologySpec":
+        if self.graph is None:
+            self._check_groups()
+            for number, link in enumerate(self.links):
+                self._check_link(link, ("links", number))
+            links = sum(self.pairs(link) for link in self.links)
+            if links > _MOST_LINKS:
+                raise MisfitError(("links",), f"are {links} in all; have at most {_MOST_LINKS}")
+        for key, is_given in (
+            ("boxes", self.boxes != 1),
+            ("groups", bool(self.groups)),
+            ("links", bool(self.links)),
+        ):
+            if self.graph is not None and is_given:
+                raise MisfitError((key,), "given beside 'graph', which has its own; keep one")
+        return self
+
+    def _check_groups(self) -> None:
         for name in self.groups:
             if not _NAME.fullmatch(name):
                 raise MisfitError(
@@ -120,12 +146,6 @@ class TopologySpec(Spec):
             raise MisfitError((key,), f"make {parts} parts in all; have at most {_MOST_PARTS}")
         if not any(group.kind == "device" for group in self.groups.values()):
             raise MisfitError(("groups",), "no group of kind 'device'; a cluster needs one")
-        for number, link in enumerate(self.links):
-            self._check_link(link, ("links", number))
-        links = sum(self.pairs(link) for link in self.links)
-        if links > _MOST_LINKS:
-            raise MisfitError(("links",), f"are {links} in all; have at most {_MOST_LINKS}")
-        return self
 
     def _check_link(self, link: Join, at: tuple[str, int]) -> None:
         for name in link.between:
@@ -221,25 +241,9 @@ class TopologySpec(Spec):
         runs = self.runs(link)
         per = {self.groups[name].per for name in link.between}
         times = self.boxes if per == {"box"} or (link.pattern == "index" and "box" in per) else 1
-        match link.pattern:
-            case "index":
-                return times * min(ones, others)
-            case "mesh":
-                return times * ones * (ones // runs - 1) // 2
-            case "dragonfly":
-                return times * runs * (runs - 1) // 2
-            case "chain":
-                return times * (ones - 1)
-            case "torus":
-                return times * sum(_links_along(side, ones) for side in link.shape or ())
-        return times * ones * others // runs
+        return times * links_of(link.pattern, ones, others, runs, link.shape or ())
 
     def members(self, name: str) -> int:
         """How many members a group has in the whole cluster."""
         group = self.groups[name]
         return group.count * (self.boxes if group.per == "box" else 1)
-
-
-def _links_along(side: int, members: int) -> int:
-    """How many links a torus has in the direction of one side: rings, pairs or nothing."""
-    return members if side > 2 else members * (side - 1) // 2
