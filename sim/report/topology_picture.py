@@ -1,0 +1,198 @@
+"""A picture of a topology: devices in a row, what stands above them in rows by distance.
+
+Of a big cluster the first box is drawn whole, the others as one mark each. A torus is a grid.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from sim.errors import ScenarioError, one_line
+from sim.network.graph import build
+from sim.spec.topology import TopologySpec
+from sim.units import readable
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999933")
+_MARKS = {"device": "s", "switch": "o", "nic": "D", "bridge": "h", "cpu": "p", "box": "s"}
+_FILLS = {
+    "device": "#CFE8CF",
+    "switch": "#CFDDF2",
+    "nic": "#F6E3BC",
+    "bridge": "#EEEEEE",
+    "cpu": "#F2CFD6",
+    "box": "#DDDDDD",
+}
+SUFFIXES = (".svg", ".png")
+_MOST_WHOLE = 16
+"""Devices of clusters whose boxes are all drawn whole."""
+_MOST_NAMED = 18
+"""Marks of a row that have their names beside them."""
+_WIDTH = 10.0
+
+Places = dict[str, tuple[float, float]]
+
+
+def draw(topology: TopologySpec, file: str) -> None:
+    """Write a new picture, SVG or PNG by its ending."""
+    path = Path(file)
+    if path.suffix not in SUFFIXES:
+        raise ScenarioError(f"{one_line(file):.200}: not .svg or .png; name such a file")
+    if path.exists():
+        raise ScenarioError(f"{one_line(file):.200}: is there already; name a new file")
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ScenarioError(
+            "figures need matplotlib; install it with: pip install moesim[plot]"
+        ) from None
+    graph, remark = _collapsed(build(topology))
+    shape = next((link.shape for link in topology.links if link.shape), None)
+    places = _grid(graph, shape) if shape else _rows(graph)
+    # Ids in the SVG are made from this salt and not at random: equal topologies, equal bytes.
+    with rc_context({"svg.hashsalt": "moesim", "font.size": 8}):
+        figure = Figure(figsize=(12, 6.5), dpi=130, layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        title = f"{topology.name}: {len(topology.devices)} devices"
+        axes.set_title(f"{title}{remark}", fontsize=11)
+        _draw_links(axes, graph, places)
+        _draw_parts(axes, graph, places, is_grid=shape is not None)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False, handlelength=3
+        )
+        try:
+            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            figure.savefig(path, metadata=metadata)
+        except OSError as problem:
+            raise ScenarioError(
+                f"{one_line(file):.200}: {problem.strerror}; name another"
+            ) from None
+
+
+def _collapsed(graph: nx.DiGraph) -> tuple[nx.Graph, str]:
+    """Both directions as one link; of a big cluster the boxes after the first as a mark each."""
+    boxes = list(dict.fromkeys(box for _, box in graph.nodes(data="box") if box is not None))
+    devices = sum(kind == "device" for _, kind in graph.nodes(data="kind"))
+    if len(boxes) < 2 or devices <= _MOST_WHOLE:
+        return graph.to_undirected(), ""
+    first, *others = boxes
+    drawn = nx.Graph()
+    name = {part: f"box {box}" if box in others else part for part, box in graph.nodes(data="box")}
+    for part, keys in graph.nodes(data=True):
+        is_other = keys["box"] in others
+        as_box = {"kind": "box", "group": "other boxes", "device": None}
+        drawn.add_node(name[part], **(as_box if is_other else keys))
+    for one, other, link in graph.edges(data=True):
+        if name[one] != name[other]:
+            drawn.add_edge(name[one], name[other], **link)
+    return drawn, f"; box {first} whole, {len(others)} other boxes as one mark each"
+
+
+def _grid(graph: nx.Graph, shape: tuple[int, ...]) -> Places:
+    """Two sides of a torus as rows and columns; the planes of a third beside one another."""
+    planes, rows, columns = (1, *shape) if len(shape) == 2 else (*shape, 1, 1)[:3]
+    step = _WIDTH / (planes * (columns + 1))
+    found = {}
+    for number, name in enumerate(graph):
+        plane, place = divmod(number, rows * columns)
+        row, column = divmod(place, columns)
+        found[name] = ((plane * (columns + 1) + column) * step, -row * step)
+    return found
+
+
+def _rows(graph: nx.Graph) -> Places:
+    """Rows by hops from the nearest device; what only devices hang on is below them."""
+    ground = [name for name, kind in graph.nodes(data="kind") if kind in ("device", "box")]
+    inner = [name for name in ground if graph.nodes[name]["kind"] == "device"]
+    hops = nx.multi_source_dijkstra_path_length(graph, set(inner), weight=None)
+    levels: dict[float, list[str]] = {}
+    for name in graph:
+        near = {graph.nodes[other]["kind"] for other in graph[name]}
+        is_hub = graph.nodes[name]["kind"] == "switch" and near == {"device"}
+        has_others = any(
+            hop == 1 and graph.nodes[one]["kind"] == "nic" for one, hop in hops.items()
+        )
+        level = 0.0 if name in ground else float(hops.get(name, 1))
+        levels.setdefault(-1.0 if is_hub and has_others else level, []).append(name)
+    places: Places = {}
+    for level in sorted(levels, key=abs):
+        for place, name in enumerate(
+            sorted(levels[level], key=lambda one: _middle(graph, one, places))
+        ):
+            x = _WIDTH * (place + 0.5) / len(levels[level])
+            places[name] = (x, 1.3 * level)
+    return places
+
+
+def _middle(graph: nx.Graph, name: str, places: Places) -> float:
+    """Over which of the parts below it a part stands best."""
+    below = [places[other][0] for other in graph[name] if other in places]
+    return round(float(np.mean(below)), 6) if below else 0.0
+
+
+def _draw_links(axes: Any, graph: nx.Graph, places: Places) -> None:
+    from matplotlib.collections import LineCollection
+
+    lines: dict[tuple[str, int, float], list[Any]] = {}
+    for one, other, link in graph.edges(data=True):
+        key = (link["kind"], link["count"], link["each_bytes_per_s"])
+        lines.setdefault(key, []).append(_line(places[one], places[other]))
+    fastest = max((count * each for _, count, each in lines), default=1.0)
+    for number, ((kind, count, each), segments) in enumerate(lines.items()):
+        together = readable(count * each, "B/s")
+        speed = f"{count} x {readable(each, 'B/s')} = {together}" if count > 1 else together
+        width = 0.5 + 3.0 * (count * each / fastest) ** 0.5
+        is_crowded = len(segments) > 200
+        collection = LineCollection(
+            segments,
+            colors=_COLOURS[number % len(_COLOURS)],
+            linewidths=width * (0.4 if is_crowded else 1.0),
+            alpha=0.45 if is_crowded else 0.8,
+            label=f"{kind}: {speed}",
+            zorder=1,
+        )
+        axes.add_collection(collection)
+
+
+def _line(one: tuple[float, float], other: tuple[float, float]) -> Any:
+    """Straight between rows; within a row an arc, so that links do not hide one another."""
+    (x0, y0), (x1, y1) = one, other
+    along = np.linspace(0.0, 1.0, 2 if y0 != y1 else 24)
+    sag = 0.0 if y0 != y1 else -0.05 - 0.07 * abs(x1 - x0)
+    return np.column_stack(
+        (x0 + (x1 - x0) * along, y0 + (y1 - y0) * along + 4 * sag * along * (1 - along))
+    )
+
+
+def _draw_parts(axes: Any, graph: nx.Graph, places: Places, *, is_grid: bool) -> None:
+    rows = Counter(y for _, y in places.values())
+    size = 22 if is_grid or max(rows.values()) > 40 else 120
+    for kind in dict.fromkeys(kind for _, kind in graph.nodes(data="kind")):
+        ours = [name for name, other in graph.nodes(data="kind") if other == kind]
+        axes.scatter(
+            [places[name][0] for name in ours],
+            [places[name][1] for name in ours],
+            s=size,
+            marker=_MARKS[kind],
+            color=_FILLS[kind],
+            edgecolors="black",
+            linewidths=0.6,
+            zorder=2,
+        )
+    if is_grid:
+        return
+    for y, count in rows.items():
+        here = [name for name, place in places.items() if place[1] == y]
+        groups = Counter(graph.nodes[name]["group"] for name in here)
+        said = "\n".join(f"{many} {group}" for group, many in groups.items())
+        axes.text(-0.25, y, said, ha="right", va="center", fontweight="bold")
+        if count <= _MOST_NAMED:
+            for name in here:
+                x = places[name][0]
+                axes.annotate(
+                    name.rpartition("/")[2], (x, y), (0, 9), textcoords="offset points", ha="center"
+                )
