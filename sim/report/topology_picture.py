@@ -49,9 +49,10 @@ def draw(topology: TopologySpec, file: str) -> None:
         raise ScenarioError(
             "figures need matplotlib; install it with: pip install moesim[plot]"
         ) from None
-    graph, remark = _collapsed(build(topology))
+    graph, remark = _collapsed(_with_rows(build(topology)))
     shape = next((link.shape for link in topology.links if link.shape), None)
     places = _grid(graph, shape) if shape else _rows(graph)
+    remark = "; short ends go round, slanted ones to the next plane" if shape else remark
     # Ids in the SVG are made from this salt and not at random: equal topologies, equal bytes.
     with rc_context({"svg.hashsalt": "moesim", "font.size": 8}):
         figure = Figure(figsize=(12, 6.5), dpi=130, layout="constrained")
@@ -59,11 +60,10 @@ def draw(topology: TopologySpec, file: str) -> None:
         axes.set_axis_off()
         title = f"{topology.name}: {len(topology.devices)} devices"
         axes.set_title(f"{title}{remark}", fontsize=11)
-        _draw_links(axes, graph, places)
+        _draw_links(axes, graph, places, shape)
         _draw_parts(axes, graph, places, is_grid=shape is not None)
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False, handlelength=3
-        )
+        if graph.number_of_edges():
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
         try:
             metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             figure.savefig(path, metadata=metadata)
@@ -73,19 +73,18 @@ def draw(topology: TopologySpec, file: str) -> None:
             ) from None
 
 
-def _collapsed(graph: nx.DiGraph) -> tuple[nx.Graph, str]:
-    """Both directions as one link; of a big cluster the boxes after the first as a mark each."""
+def _collapsed(graph: nx.Graph) -> tuple[nx.Graph, str]:
+    """Of a big cluster the boxes after the first as a mark each."""
     boxes = list(dict.fromkeys(box for _, box in graph.nodes(data="box") if box is not None))
     devices = sum(kind == "device" for _, kind in graph.nodes(data="kind"))
     if len(boxes) < 2 or devices <= _MOST_WHOLE:
-        return graph.to_undirected(), ""
+        return graph, ""
     first, *others = boxes
     drawn = nx.Graph()
-    name = {part: f"box {box}" if box in others else part for part, box in graph.nodes(data="box")}
+    name = {part: f"box{box}" if box in others else part for part, box in graph.nodes(data="box")}
     for part, keys in graph.nodes(data=True):
-        is_other = keys["box"] in others
-        as_box = {"kind": "box", "group": "other boxes", "device": None}
-        drawn.add_node(name[part], **(as_box if is_other else keys))
+        as_box = {"kind": "box", "group": "other boxes", "row": 1}
+        drawn.add_node(name[part], **(keys | as_box if keys["box"] in others else keys))
     for one, other, link in graph.edges(data=True):
         if name[one] != name[other]:
             drawn.add_edge(name[one], name[other], **link)
@@ -94,38 +93,49 @@ def _collapsed(graph: nx.DiGraph) -> tuple[nx.Graph, str]:
 
 def _grid(graph: nx.Graph, shape: tuple[int, ...]) -> Places:
     """Two sides of a torus as rows and columns; the planes of a third beside one another."""
-    planes, rows, columns = (1, *shape) if len(shape) == 2 else (*shape, 1, 1)[:3]
-    step = _WIDTH / (planes * (columns + 1))
+    rows, columns = _sides(shape)
     found = {}
     for number, name in enumerate(graph):
         plane, place = divmod(number, rows * columns)
         row, column = divmod(place, columns)
-        found[name] = ((plane * (columns + 1) + column) * step, -row * step)
+        found[name] = (float(plane * (columns + 1) + column), float(-row))
     return found
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = (1, *shape)[-2:]
+    return rows, columns
 
 
 def _rows(graph: nx.Graph) -> Places:
     """Rows by hops from the nearest device; what only devices hang on is below them."""
-    ground = [name for name, kind in graph.nodes(data="kind") if kind in ("device", "box")]
-    inner = [name for name in ground if graph.nodes[name]["kind"] == "device"]
-    hops = nx.multi_source_dijkstra_path_length(graph, set(inner), weight=None)
-    levels: dict[float, list[str]] = {}
-    for name in graph:
-        near = {graph.nodes[other]["kind"] for other in graph[name]}
-        is_hub = graph.nodes[name]["kind"] == "switch" and near == {"device"}
-        has_others = any(
-            hop == 1 and graph.nodes[one]["kind"] == "nic" for one, hop in hops.items()
-        )
-        level = 0.0 if name in ground else float(hops.get(name, 1))
-        levels.setdefault(-1.0 if is_hub and has_others else level, []).append(name)
+    levels: dict[tuple[float, tuple[float, float]], list[str]] = {}
+    is_collapsed = any(kind == "box" for _, kind in graph.nodes(data="kind"))
+    for name, part in graph.nodes(data=True):
+        span = (0.0, _WIDTH)
+        if is_collapsed and part["kind"] == "box":
+            span = (0.45 * _WIDTH, _WIDTH)
+        elif is_collapsed and part["box"] is not None:
+            span = (0.0, 0.4 * _WIDTH)
+        levels.setdefault((part["row"], span), []).append(name)
     places: Places = {}
-    for level in sorted(levels, key=abs):
-        for place, name in enumerate(
-            sorted(levels[level], key=lambda one: _middle(graph, one, places))
-        ):
-            x = _WIDTH * (place + 0.5) / len(levels[level])
-            places[name] = (x, 1.3 * level)
+    for (row, (start, end)), names in sorted(levels.items(), key=lambda one: abs(one[0][0])):
+        ordered = sorted(names, key=lambda one: _middle(graph, one, places))
+        for place, name in enumerate(ordered):
+            places[name] = (start + (end - start) * (place + 0.5) / len(names), 1.3 * row)
     return places
+
+
+def _with_rows(graph: nx.DiGraph) -> nx.Graph:
+    """Both directions as one link; parts with the row that they are drawn in."""
+    drawn = graph.to_undirected()
+    devices = {name for name, kind in drawn.nodes(data="kind") if kind == "device"}
+    hops = nx.multi_source_dijkstra_path_length(drawn, devices, weight=None)
+    has_cards = any(kind == "nic" for _, kind in drawn.nodes(data="kind"))
+    for name, part in drawn.nodes(data=True):
+        is_hub = part["kind"] == "switch" and devices.issuperset(drawn[name])
+        part["row"] = -1 if is_hub and has_cards else hops.get(name, 1)
+    return drawn
 
 
 def _middle(graph: nx.Graph, name: str, places: Places) -> float:
@@ -134,13 +144,14 @@ def _middle(graph: nx.Graph, name: str, places: Places) -> float:
     return round(float(np.mean(below)), 6) if below else 0.0
 
 
-def _draw_links(axes: Any, graph: nx.Graph, places: Places) -> None:
+def _draw_links(axes: Any, graph: nx.Graph, places: Places, shape: tuple[int, ...] | None) -> None:
     from matplotlib.collections import LineCollection
 
     lines: dict[tuple[str, int, float], list[Any]] = {}
     for one, other, link in graph.edges(data=True):
         key = (link["kind"], link["count"], link["each_bytes_per_s"])
-        lines.setdefault(key, []).append(_line(places[one], places[other]))
+        ends = (places[one], places[other])
+        lines.setdefault(key, []).extend(_in_grid(*ends, shape) if shape else [_line(*ends)])
     fastest = max((count * each for _, count, each in lines), default=1.0)
     for number, ((kind, count, each), segments) in enumerate(lines.items()):
         together = readable(count * each, "B/s")
@@ -162,10 +173,25 @@ def _line(one: tuple[float, float], other: tuple[float, float]) -> Any:
     """Straight between rows; within a row an arc, so that links do not hide one another."""
     (x0, y0), (x1, y1) = one, other
     along = np.linspace(0.0, 1.0, 2 if y0 != y1 else 24)
-    sag = 0.0 if y0 != y1 else -0.05 - 0.07 * abs(x1 - x0)
+    sag = 0.0 if y0 != y1 else -0.15 - 0.07 * abs(x1 - x0)
     return np.column_stack(
         (x0 + (x1 - x0) * along, y0 + (y1 - y0) * along + 4 * sag * along * (1 - along))
     )
+
+
+def _in_grid(
+    one: tuple[float, float], other: tuple[float, float], shape: tuple[int, ...]
+) -> list[Any]:
+    """A line to the next place; else a short end at both, which hides nothing."""
+    away = np.subtract(one, other)
+    if np.abs(away).max() <= 1:
+        return [np.array((one, other))]
+    planes = _sides(shape)[1] + 1
+    if away[1] == 0 and away[0] % planes == 0:
+        end = np.array((0.3, 0.3)) * (1 if abs(away[0]) == planes else -1)
+    else:
+        end = 0.4 * np.sign(away)
+    return [np.array((one, one + end)), np.array((other, other - end))]
 
 
 def _draw_parts(axes: Any, graph: nx.Graph, places: Places, *, is_grid: bool) -> None:
@@ -185,6 +211,7 @@ def _draw_parts(axes: Any, graph: nx.Graph, places: Places, *, is_grid: bool) ->
         )
     if is_grid:
         return
+    axes.set(xlim=(0.0, _WIDTH), ylim=(min(rows) - 0.9, max(rows) + 0.3))
     for y, count in rows.items():
         here = [name for name, place in places.items() if place[1] == y]
         groups = Counter(graph.nodes[name]["group"] for name in here)
@@ -194,5 +221,10 @@ def _draw_parts(axes: Any, graph: nx.Graph, places: Places, *, is_grid: bool) ->
             for name in here:
                 x = places[name][0]
                 axes.annotate(
-                    name.rpartition("/")[2], (x, y), (0, 9), textcoords="offset points", ha="center"
+                    name.rpartition("/")[2],
+                    (x, y),
+                    (0, -15),
+                    textcoords="offset points",
+                    ha="center",
+                    bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6},
                 )

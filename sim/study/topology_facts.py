@@ -146,11 +146,11 @@ def distances(topology: TopologySpec) -> dict[str, Any]:
     return {
         "pairs_looked_at": len(pairs),
         "diameter_hops": max(hops.values()),
-        "diameter_s": latency_s[farthest],
-        "farthest_pair": " to ".join(named[one] for one in farthest),
-        "slowest_pair": " to ".join(named[one] for one in slowest),
+        "latency_of_the_farthest_s": latency_s[farthest],
+        "farthest": " to ".join(named[one] for one in farthest),
+        "slowest": " to ".join(named[one] for one in slowest),
         "slowest_pair_bytes_per_s": alone[slowest],
-        "fastest_pair": " to ".join(named[one] for one in fastest),
+        "fastest": " to ".join(named[one] for one in fastest),
         "fastest_pair_bytes_per_s": alone[fastest],
     }
 
