@@ -1,10 +1,14 @@
 """A GraphML file as the mapping that a node-link file of the same graph would hold."""
 
 import io
+import warnings
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from sim.errors import ScenarioError, one_line
+
+_OF_THE_READER = (ValueError, KeyError, TypeError, AttributeError)
+"""What networkx raises for a file that is XML but not GraphML as it knows it."""
 
 
 def node_link(text: str, name: str) -> dict[str, Any]:
@@ -13,9 +17,9 @@ def node_link(text: str, name: str) -> dict[str, Any]:
     import networkx as nx
 
     try:
-        graph = nx.read_graphml(io.BytesIO(text.encode()))
-    except (nx.NetworkXError, ParseError, ValueError, KeyError, TypeError, AttributeError) as found:
-        # Which of these is raised for which fault is the reader's own matter.
+        with warnings.catch_warnings(action="error"):
+            graph = nx.read_graphml(io.BytesIO(text.encode()))
+    except (nx.NetworkXError, ParseError, UserWarning, *_OF_THE_READER) as found:
         raise ScenarioError(
             f"{name}: {one_line(str(found)):.200}; give a GraphML file as "
             "networkx.write_graphml writes it"

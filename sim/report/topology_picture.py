@@ -88,7 +88,7 @@ def _collapsed(graph: nx.Graph) -> tuple[nx.Graph, str]:
     for one, other, link in graph.edges(data=True):
         if name[one] != name[other]:
             drawn.add_edge(name[one], name[other], **link)
-    return drawn, f"; box {first} whole, {len(others)} other boxes as one mark each"
+    return drawn, f"; box {first} whole, the other {len(others)} as one mark each"
 
 
 def _grid(graph: nx.Graph, shape: tuple[int, ...]) -> Places:
@@ -157,7 +157,7 @@ def _draw_links(axes: Any, graph: nx.Graph, places: Places, shape: tuple[int, ..
         together = readable(count * each, "B/s")
         speed = f"{count} x {readable(each, 'B/s')} = {together}" if count > 1 else together
         width = 0.5 + 3.0 * (count * each / fastest) ** 0.5
-        is_crowded = len(segments) > 200
+        is_crowded = len(segments) > 60
         collection = LineCollection(
             segments,
             colors=_COLOURS[number % len(_COLOURS)],
