@@ -1,4 +1,4 @@
-"""Reading a YAML (or JSON) file: YAML 1.2 scalars, no duplicate keys, and the line of every key.
+"""Reading a YAML, JSON or GraphML file: YAML 1.2 scalars, no key twice, the line of every key.
 
 PyYAML reads YAML 1.1, in which `1e-6` is a text and `NO` is false; here the core schema of YAML
 1.2 holds. Whatever is wrong with a file is one line that names it.
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from sim.catalog.graphml import node_link
 from sim.errors import ScenarioError, one_line
 
 Key = str | int
@@ -67,6 +68,8 @@ def read_document(path: Path) -> Document:
     """The mapping in a file; ScenarioError says what is wrong with it."""
     name = _shown(path)
     text = _text(path, name)
+    if path.suffix == ".graphml":
+        return Document(name, path.resolve().parent, node_link(text, name))
     if path.suffix == ".json":
         # JSON may be indented with tabs, YAML may not; inside its texts they are always escaped.
         text = text.replace("\t", " ")

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from sim.catalog.entries import Entry, Origin, entry_of, inner, with_base
-from sim.catalog.files import Location
+from sim.catalog.files import Location, read_document
+from sim.catalog.graph_files import is_graph, topology_keys
 from sim.catalog.names import Kind, expanded, folders, is_file, is_folder
 from sim.catalog.overrides import override
 from sim.catalog.problems import refuse, short, shown_path
@@ -129,13 +130,47 @@ def _referred(kind: Kind, outer: Entry, location: Location) -> Entry | Any:
 
 
 def _topology(entry: Entry) -> TopologySpec:
-    mapping = dict(entry.mapping)
+    mapping = _with_graph(entry)
+    entry = replace(entry, mapping=mapping)
     groups = mapping.get("groups")
     if isinstance(groups, Mapping):
         mapping["groups"] = {
             name: _group(entry, str(name), group) for name, group in groups.items()
         }
     return _made(TopologySpec, replace(entry, mapping=mapping))
+
+
+def _with_graph(entry: Entry) -> dict[str, Any]:
+    """A topology's keys, with the graph that it is, has or names; its devices are found."""
+    mapping = dict(entry.mapping)
+    if is_graph(mapping):
+        mapping = topology_keys(mapping, entry.origin(("nodes",)).file)
+    elif isinstance(mapping.get("graph"), str):
+        where = f"{entry.where(('graph',))}: graph"
+        document = read_document(entry.origin(("graph",)).folder / expanded(mapping["graph"]))
+        if not is_graph(document.mapping):
+            raise ScenarioError(f"{where}: {document.name} holds no graph of NetworkX; name one")
+        read = topology_keys(document.mapping, document.name)
+        mapping = {**read, **mapping, "graph": read["graph"]}
+    if isinstance(mapping.get("graph"), Mapping):
+        mapping["graph"] = _with_devices(replace(entry, mapping=mapping))
+    return mapping
+
+
+def _with_devices(entry: Entry) -> dict[str, Any]:
+    """A graph whose nodes' devices are found: in its own `devices`, else in the catalog."""
+    graph = dict(entry.mapping["graph"])
+    nodes, own = graph.get("nodes"), graph.get("devices") or {}
+    if not isinstance(nodes, list) or not isinstance(own, Mapping):
+        return graph
+    named = (one.get("device") for one in nodes if isinstance(one, Mapping))
+    graph["devices"] = {**{one: one for one in named if isinstance(one, str)}, **own}
+    full = replace(entry, mapping={**entry.mapping, "graph": graph})
+    graph["devices"] = {
+        name: _part("devices", DeviceSpec, full, ("graph", "devices", name))
+        for name in graph["devices"]
+    }
+    return graph
 
 
 def _group(entry: Entry, name: str, group: Any) -> Any:

@@ -37,7 +37,7 @@ SINGULAR: Mapping[Kind, str] = {
 _PACKAGE = Path(__file__).parent.parent
 _MOST_SHOWN = 60
 _MOST_LISTED = 20
-_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (".yaml", ".yml", ".json", ".graphml")
 
 
 def folders(kind: Kind) -> list[Path]:

@@ -16,6 +16,7 @@ from sim.cli.files import new, schema
 from sim.cli.measured import calibrate, validate
 from sim.cli.prices import kernel, roofline
 from sim.cli.runs import compare, demo, run
+from sim.cli.topology import topology
 from sim.cli.traces import trace
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
 
@@ -82,6 +83,10 @@ def _with_exports_joined(words: Sequence[str]) -> Iterator[str]:
 
     Typer has no option that takes two words and may be given several times.
     """
+    if words[:1] == ["topology"]:
+        # Its --export takes one word, the file.
+        yield from words
+        return
     remaining = deque(words)
     while remaining:
         word = remaining.popleft()
@@ -124,3 +129,4 @@ app.command(
 app.command(epilog="Example: moesim kernel h100-sxm gemm m=64 n=4096 k=4096 dtype=fp8")(kernel)
 app.command(epilog="Example: moesim validate points.csv --engine plain")(validate)
 app.command(epilog="Example: moesim calibrate points.csv --device h100-sxm")(calibrate)
+app.add_typer(topology, name="topology", epilog="Example: moesim topology show dgx-h100-x4")

@@ -5,23 +5,24 @@ A part is named after its group and its index there, behind its box where it sta
 """
 
 from collections.abc import Iterator
-from itertools import combinations, pairwise, product
 
 import networkx as nx
-import numpy as np
 
 from sim.errors import ScenarioError
+from sim.network.given_graph import given
+from sim.network.patterns import Pair, cut, matched
 from sim.spec.topology import Group, Join, TopologySpec
-
-Pair = tuple[str, str]
 
 
 def build(topology: TopologySpec) -> nx.DiGraph:
     """The parts (kind, group, box, device, through_bytes_per_s, reduces) and their links.
 
     Vertices are in declared order: box by box the groups that stand in boxes, then the others.
-    Devices are numbered in it; an edge has bytes_per_s, latency_s and kind.
+    Devices are numbered in it; an edge has bytes_per_s (of all its parallel links, of which there
+    are count of each_bytes_per_s), latency_s and kind.
     """
+    if topology.graph is not None:
+        return given(topology.name, topology.graph)
     graph = nx.DiGraph(name=topology.name)
     for box in range(topology.boxes):
         for name in _groups(topology, "box"):
@@ -69,10 +70,12 @@ def _pairs(topology: TopologySpec, join: Join) -> Iterator[Pair]:
     one, other = ((name, topology.groups[name]) for name in join.between)
     per = {one[1].per, other[1].per}
     if per == {"cluster"}:
-        yield from _matched(join, _members(*one, None), _members(*other, None))
+        yield from matched(join, topology.runs(join), _members(*one, None), _members(*other, None))
     elif per == {"box"}:
         for box in range(topology.boxes):
-            yield from _matched(join, _members(*one, box), _members(*other, box))
+            yield from matched(
+                join, topology.runs(join), _members(*one, box), _members(*other, box)
+            )
     else:
         yield from _boxes_to_cluster(topology, join)
 
@@ -82,50 +85,28 @@ def _boxes_to_cluster(topology: TopologySpec, join: Join) -> Iterator[Pair]:
     cluster = _members(shared, topology.groups[shared], None)
     boxes = [_members(in_box, topology.groups[in_box], box) for box in range(topology.boxes)]
     if join.pattern == "index":
-        for box in boxes:
-            yield from zip(box, cluster, strict=True)
+        runs = topology.runs(join)
+        for of_run, parts in zip(cut(boxes, runs), cut(cluster, runs), strict=True):
+            for box in of_run:
+                yield from zip(box, parts, strict=True)
     else:
-        yield from _matched(join, [member for box in boxes for member in box], cluster)
-
-
-def _matched(join: Join, ones: list[str], others: list[str]) -> Iterator[Pair]:
-    match join.pattern:
-        case "all":
-            yield from product(ones, others)
-        case "index":
-            yield from zip(ones, others, strict=True)
-        case "blocks":
-            yield from _in_blocks(ones, others)
-        case "mesh":
-            yield from combinations(ones, 2)
-        case "torus":
-            yield from _on_torus(join.shape or (), ones)
-        case _:
-            yield from pairwise(ones)
-
-
-def _in_blocks(ones: list[str], others: list[str]) -> Iterator[Pair]:
-    small, large = sorted((ones, others), key=len)
-    run = len(large) // len(small)
-    return ((small[index // run], member) for index, member in enumerate(large))
-
-
-def _on_torus(shape: tuple[int, ...], ones: list[str]) -> Iterator[Pair]:
-    """Each with its next in every direction of the grid, and the last with the first."""
-    places = np.arange(len(ones)).reshape(shape)
-    for axis, side in enumerate(shape):
-        # In a side of two the way round would be the same link once more.
-        starts = range(side if side > 2 else side - 1)
-        here, following = (grid.take(starts, axis) for grid in (places, np.roll(places, -1, axis)))
-        yield from ((ones[i], ones[j]) for i, j in zip(here.flat, following.flat, strict=True))
+        yield from matched(
+            join, topology.runs(join), [one for box in boxes for one in box], cluster
+        )
 
 
 def _add_link(graph: nx.DiGraph, join: Join, tail: str, head: str) -> None:
     if graph.has_edge(tail, head):
         raise ScenarioError(
             f"topology {graph.name}: links: {tail} and {head} are joined twice; "
-            "write one link with the speeds of both added"
+            "write one link with the count or the speeds of both added"
         )
     graph.add_edge(
-        tail, head, bytes_per_s=join.bytes_per_s, latency_s=join.latency_s, kind=join.kind
+        tail,
+        head,
+        bytes_per_s=join.count * join.bytes_per_s,
+        latency_s=join.latency_s,
+        kind=join.kind,
+        count=join.count,
+        each_bytes_per_s=join.bytes_per_s,
     )

@@ -10,6 +10,7 @@ import yaml
 
 from sim.catalog import load
 from sim.catalog.files import read_document
+from sim.catalog.graph_files import is_graph
 from sim.catalog.hugging_face import is_config
 from sim.catalog.keys import spelling
 from sim.catalog.names import KINDS, SINGULAR, Kind, expanded, is_path, names, plain, suggestion
@@ -109,6 +110,8 @@ def _kind_of_file(path: Path) -> Kind:
         return kind_named(folder)
     if is_config(mapping):
         return "models"
+    if is_graph(mapping):
+        return "topologies"
 
     def knows(kind: Kind) -> int:
         fields = dict.fromkeys(SPECS[kind].model_fields)

@@ -108,9 +108,29 @@ FORMS = {
     "pcie-gen5-8-h100": on_two_sockets(8, 63e9),
     "pcie-gen4-4-a10": star(4, 31e9),
     "pcie-gen4-4-rtx-4090": star(4, 31e9),
+    # Half of a memory of 12 x 38.4 GB/s or of 8 x 25.6 GB/s, less than what four devices send.
+    "pcie-gen5-8-no-p2p": Form(8, 8, 1, 12 * 38.4e9 / 2),
+    "pcie-gen4-8-no-p2p": Form(8, 8, 1, 8 * 25.6e9 / 2),
     # Two switches on each of two sockets.
     "pcie-gen5-8": Form(8, 8 + 4 + 1, 1, 64e9),
     "pcie-gen5-8-h200": Form(8, 8 + 4 + 1, 1, 64e9),
+    # Four cards more; the halves of one box can use two of them each beside the sockets' link.
+    "pcie-gen5-8-nics": Form(8, 13 + 8, 1, 64e9 + 2 * 50e9),
+    "pcie-gen5-8-nics-x2": Form(16, 2 * 21, 1, 4 * 50e9),
+    "pcie-gen5-8-nics-x4": Form(32, 4 * 21, 1, 8 * 50e9),
+    "pcie-gen4-8-nics": Form(8, 13 + 8, 1, 2 * 31e9 + 2 * 12.5e9),
+    "pcie-gen4-8-nics-x2": Form(16, 2 * 21, 1, 4 * 12.5e9),
+    **{
+        f"{rack}-nvl72-x{racks}": Form(72 * racks, 3 * 72 * racks, 2, 36 * racks * card)
+        for (rack, card), racks in product({"gb200": 50e9, "gb300": 100e9}.items(), (2, 4))
+    },
+    # Two units of eight leaves: what the spines take of one, four or eight links a leaf.
+    "dgx-h100-x16-leaf-spine": Form(128, 3 * 128 + 16 * 4, 2, 8 * 4 * 50e9),
+    "dgx-b300-x16-leaf-spine-800gbe": Form(128, 3 * 128 + 16 * 8, 2, 8 * 8 * 100e9),
+    # All 64 cards of a half at once: 16 leaves with 4 up, 16 aggregation switches with 2.
+    "dgx-h100-x16-fat-tree": Form(128, 3 * 128 + 16 * 4 + 16 * 2, 2, 64 * 50e9),
+    # Four groups to four others, two links each; a mesh of four has six links.
+    "dgx-h100-x16-dragonfly": Form(128, 3 * 128 + 8 * 6 + 8 * 7 // 2, 2, 4 * 4 * 2 * 50e9),
 }
 
 

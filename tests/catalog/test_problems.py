@@ -133,8 +133,7 @@ FAULTS = {
     "unknown pattern": (
         "dgx-h100",
         f"dgx-h100\n  links:\n    - {LINK.replace('kind: x', 'kind: x, pattern: ring')}",
-        "5: topology.links.0.pattern: 'ring' is not 'all', 'index', 'blocks', 'mesh', 'chain' or "
-        "'torus'",
+        "5: topology.links.0.pattern: 'ring' is not 'all', 'index', 'blocks', 'stripes', 'mesh', ",
     ),
     "torus without a shape": (
         "dgx-h100",
@@ -154,7 +153,7 @@ FAULTS = {
     "torus of two groups": (
         "dgx-h100",
         f"dgx-h100\n  links:\n    - {LINK.replace('kind: x', 'kind: x, pattern: torus')}",
-        "5: topology.links.0.pattern: 'torus' between gpu and leaf; 'mesh', 'chain' and 'torus'",
+        "5: topology.links.0.pattern: 'torus' between gpu and leaf; 'mesh', 'chain', 'torus' ",
     ),
     "numbered group": (
         "dgx-h100",

@@ -132,7 +132,7 @@ def test_the_settings_in_the_text_are_taken() -> None:
 
     loaded = load_scenario("chat-llama-70b", [one for one in settings if one != "KEY=VALUE"])
 
-    assert (loaded.model.layers, loaded.topology.links[0].bytes_per_s) == (60, 300e9)
+    assert (loaded.model.layers, loaded.topology.links[0].count) == (60, 12)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ COMMANDS = (
     "trace",
     "new",
     "schema",
+    "topology",
 )
 HEAVY = ("pandas", "networkx", "simpy", "numpy", "pydantic")
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import networkx as nx
+
 from sim.catalog import load
 from sim.network.routes import Network
 from sim.study.ready import ready_scenario
@@ -109,6 +111,19 @@ links:
   - {between: [leaf, leaf], pattern: torus, shape: [2, 2], kind: o, bytes_per_s: 1GB/s, latency: 0s}
 source: made up
 """
+NODE_LINK = """\
+{"directed": false, "multigraph": true, "graph": {"description": "A pair.", "devices": {"d": {
+  "base": "h100-sxm", "memory_bytes": "90 GB"}}},
+ "nodes": [
+  {"id": "a", "kind": "device", "device": "d", "box": 0},
+  {"id": 7, "kind": "device", "device": "h200-sxm", "box": 1, "group": "right"},
+  {"id": "hub", "kind": "switch", "reduces": true, "through_bytes_per_s": 1e12}],
+ "edges": [
+  {"source": "a", "target": "hub", "bytes_per_s": 2.5e10, "latency_s": 1e-6, "key": 0},
+  {"source": "a", "target": "hub", "bytes_per_s": 2.5e10, "latency_s": 1e-6, "key": 1},
+  {"source": 7, "target": "hub", "kind": "x", "count": 2, "bytes_per_s": "25 GB/s",
+   "latency_s": "1 us", "key": 0}]}
+"""
 WORKLOAD = """\
 requests: 20
 arrivals: {kind: closed-loop, concurrency: 4, think: 1 s}
@@ -139,6 +154,16 @@ def _topology(path: Path) -> object:
     return Network.of(load.load_topology(path))
 
 
+def _graphml() -> bytes:
+    graph = nx.Graph(description="A pair.")
+    graph.add_node("a", kind="device", device="h100-sxm", box=0)
+    graph.add_node("b", kind="device", device="h200-sxm", box=1)
+    graph.add_node("hub", kind="switch", reduces=True, through_bytes_per_s=1e12)
+    graph.add_edge("a", "hub", bytes_per_s=2.5e10, count=18, latency_s=1e-6, kind="x")
+    graph.add_edge("b", "hub", bytes_per_s="25 GB/s", latency_s="1 us", kind="x")
+    return "\n".join(nx.generate_graphml(graph)).encode()
+
+
 def _config(config: dict[str, Any]) -> bytes:
     return json.dumps(config, indent=1).encode()
 
@@ -149,6 +174,8 @@ KINDS: dict[str, FileKind] = {
     "device": FileKind("mine.yaml", (DEVICE.encode(),), load.load_device),
     "engine": FileKind("mine.yaml", (ENGINE.encode(),), load.load_profile),
     "topology": FileKind("mine.yaml", (TOPOLOGY.encode(),), _topology),
+    "node-link": FileKind("mine.json", (NODE_LINK.encode(),), _topology),
+    "graphml": FileKind("mine.graphml", (_graphml(),), _topology),
     "workload": FileKind("mine.yaml", (WORKLOAD.encode(),), _workload),
     "config.json": FileKind(
         "config.json", tuple(_config(config) for config, _ in GOLDEN.values()), load.load_model

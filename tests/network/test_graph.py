@@ -1,8 +1,12 @@
+from itertools import combinations
+
 import pytest
 
 from sim.errors import ScenarioError
 from sim.network.graph import build
 from sim.network.routes import Network
+from sim.spec.topology import TopologySpec
+from tests.catalog.cuts import cut_bytes_per_s
 
 from .clusters import group, join, pods, rails, sockets, star, topology, torus
 
@@ -140,3 +144,95 @@ def test_a_link_given_twice_is_refused() -> None:
 
     with pytest.raises(ScenarioError, match="box0/gpus0 and box0/switch0 are joined twice"):
         build(twice)
+
+
+def runs(
+    ones: int, others: int, pattern: str, count: int, per: str = "cluster", boxes: int = 1
+) -> set[tuple[str, str]]:
+    """The links, one direction each, that a pattern with runs makes of groups a and b."""
+    groups = {
+        "gpu": group("device", 1),
+        "a": group("switch", ones, per),
+        "b": group("switch", others, "cluster"),
+    }
+    other = "a" if pattern in ("mesh", "dragonfly") else "b"
+    link = join("a", other, pattern, 1.0, 0.0).model_copy(update={"runs": count})
+    spec = topology(boxes, groups, [link])
+    graph = build(TopologySpec.model_validate(spec.model_dump()))
+    assert graph.number_of_edges() == 2 * spec.pairs(link)
+    place = list(graph).index
+    return {(one, other) for one, other in graph.edges if place(one) < place(other)}
+
+
+def test_blocks_with_runs_join_each_with_each_of_a_pod() -> None:
+    pods_of_two = {(f"a{i}", f"b{j}") for i in range(4) for j in range(6) if i // 2 == j // 3}
+
+    assert runs(4, 6, "blocks", 2) == pods_of_two
+
+
+def test_stripes_join_those_of_the_same_remainder() -> None:
+    expected = {(f"a{i}", f"b{j}") for i in range(4) for j in range(6) if i % 2 == j % 2}
+
+    assert runs(4, 6, "stripes", 2) == expected
+
+
+def test_a_mesh_with_runs_stays_within_them() -> None:
+    assert runs(6, 1, "mesh", 2) == {
+        *(("a0", "a1"), ("a0", "a2"), ("a1", "a2")),
+        *(("a3", "a4"), ("a3", "a5"), ("a4", "a5")),
+    }
+
+
+def test_index_with_runs_gives_each_run_of_boxes_rails_of_its_own() -> None:
+    rails = runs(2, 4, "index", 2, per="box", boxes=4)
+
+    # Boxes 0 and 1 on b0 and b1, boxes 2 and 3 on b2 and b3.
+    assert rails == {(f"box{b}/a{i}", f"b{b // 2 * 2 + i}") for b in range(4) for i in range(2)}
+
+
+@pytest.mark.parametrize(("groups", "routers"), [(5, 2), (9, 4), (4, 3), (2, 1)])
+def test_a_dragonfly_has_one_link_between_every_two_groups_spread_evenly(
+    groups: int, routers: int
+) -> None:
+    links = runs(groups * routers, 1, "dragonfly", groups)
+
+    between = sorted((int(one[1:]) // routers, int(other[1:]) // routers) for one, other in links)
+    ports = [sum(f"a{i}" in link for link in links) for i in range(groups * routers)]
+    assert between == list(combinations(range(groups), 2))
+    assert max(ports) - min(ports) <= 1
+
+
+@pytest.mark.parametrize("k", [2, 4, 6])
+def test_a_fat_tree_of_switches_with_k_ports_has_its_textbook_counts(k: int) -> None:
+    # Al-Fares et al., SIGCOMM 2008: k pods, k^3/4 hosts, k^2/4 cores, 5 k^2/4 switches.
+    half = k // 2
+    groups = {
+        "host": group("device", k**3 // 4),
+        "edge": group("switch", k * half, "cluster"),
+        "aggregation": group("switch", k * half, "cluster"),
+        "core": group("switch", half**2, "cluster"),
+    }
+    links = [
+        join("host", "edge", "blocks", 1.0, 1.0),
+        join("edge", "aggregation", "blocks", 1.0, 1.0).model_copy(update={"runs": k}),
+        join("aggregation", "core", "stripes", 1.0, 1.0).model_copy(update={"runs": half}),
+    ]
+
+    graph = build(topology(1, groups, links))
+
+    switches = [name for name in graph if "host" not in name]
+    assert (len(switches), len(graph)) == (5 * k**2 // 4, 5 * k**2 // 4 + k**3 // 4)
+    assert {graph.out_degree(name) for name in switches} == {k}
+    hosts = [name for name in graph if "host" in name]
+    assert cut_bytes_per_s(graph, hosts[: len(hosts) // 2]) == k**3 / 8
+
+
+def test_parallel_links_are_one_with_their_speeds_added() -> None:
+    spec = star(2)
+    many = spec.model_copy(update={"links": (spec.links[0].model_copy(update={"count": 18}),)})
+
+    link = build(many).edges["box0/gpus0", "box0/switch0"]
+
+    assert link["bytes_per_s"] == 18 * 100.0
+    assert (link["count"], link["each_bytes_per_s"]) == (18, 100.0)
+    assert Network.of(many).capacity_bytes_per_s.tolist() == [1800.0] * 4

@@ -239,6 +239,36 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         },
         "links.0.pattern: 'blocks' between 4 and 3 members",
     ),
+    (
+        TopologySpec,
+        {**TOPOLOGY, "links": [{**LINK, "pattern": "blocks", "runs": 4}]},
+        "links.0.runs: 4 of 4 gpu and 2 switch; write a divisor of both",
+    ),
+    (
+        TopologySpec,
+        {**TOPOLOGY, "links": [{**LINK, "pattern": "stripes"}]},
+        "links.0.runs: not given with pattern 'stripes'",
+    ),
+    (
+        TopologySpec,
+        {**TOPOLOGY, "links": [{**LINK, "runs": 2}]},
+        "links.0.runs: given with pattern 'all'",
+    ),
+    (
+        TopologySpec,
+        {**TOPOLOGY, "links": [{**LINK, "pattern": "index", "runs": 2}]},
+        "links.0.runs: given with 'index' between groups that stand alike",
+    ),
+    (
+        TopologySpec,
+        {
+            **TOPOLOGY,
+            "boxes": 3,
+            "groups": {"gpu": GPU, "switch": {**SWITCH, "count": 8, "per": "cluster"}},
+            "links": [{**LINK, "pattern": "index", "runs": 2}],
+        },
+        "links.0.runs: 2 of 3 boxes with 4 parts each, over 8 of the cluster",
+    ),
 ]
 
 
