@@ -10,7 +10,7 @@ import networkx as nx
 
 from sim.errors import ScenarioError
 from sim.network.given_graph import given
-from sim.network.patterns import Pair, cut, matched
+from sim.network.joins import Pair, cut, matched
 from sim.spec.topology import Group, Join, TopologySpec
 
 
