@@ -24,6 +24,8 @@ Obstacle = Callable[[Network, Group], str | None]
 class _Way(NamedTuple):
     plan: Planner
     obstacle: Obstacle
+    inside: str = ""
+    """Of algorithms by levels: the one inside the boxes."""
 
 
 _Algorithms = Mapping[str, Sequence[_Way]]
@@ -92,7 +94,8 @@ def _choice(
             if stopped is not None:
                 obstacles.setdefault(name, stopped)
                 continue
-            patterns.append(pattern_of(name, [_plan(network, group, way) for group in groups]))
+            plans = [_plan(network, group, way) for group in groups]
+            patterns.append(pattern_of(f"{name} {way.inside}".strip(), plans))
     if not patterns:
         name, stopped = next(iter(obstacles.items()))
         raise ScenarioError(
@@ -141,10 +144,10 @@ def _names(network: Network, group: Group) -> str:
 
 _RING = _Way(by.ring, _nothing)
 _DIRECT = _Way(by.direct, _several_boxes)
-_INSIDE = (
-    (by.ring, by.ring, _no_levels),
-    (by.direct, by.direct, _no_levels),
-    (by.switch_scatter, by.switch_gather, _no_switch_in_boxes),
+_INSIDE: Sequence[tuple[Planner, Planner, Obstacle, str]] = (
+    (by.ring, by.ring, _no_levels, "ring"),
+    (by.direct, by.direct, _no_levels, "direct"),
+    (by.switch_scatter, by.switch_gather, _no_switch_in_boxes, "in-switch"),
 )
 """How boxes scatter and gather, where devices are in several."""
 
@@ -156,8 +159,8 @@ _COLLECTIVES: Mapping[str, _Algorithms] = {
         "one-shot": [_Way(by.one_shot, _several_boxes)],
         "tree": [_Way(by.tree, _nothing)],
         "hierarchical": [
-            _Way(by.all_reduce_by_boxes(scatter, gather), obstacle)
-            for scatter, gather, obstacle in _INSIDE
+            _Way(by.all_reduce_by_boxes(scatter, gather), obstacle, inside)
+            for scatter, gather, obstacle, inside in _INSIDE
         ],
     },
     "all_gather": {
@@ -165,7 +168,8 @@ _COLLECTIVES: Mapping[str, _Algorithms] = {
         "direct": [_DIRECT],
         "in-switch": [_Way(by.switch_gather, _no_common_switch)],
         "hierarchical": [
-            _Way(by.gather_by_boxes(gather), obstacle) for _, gather, obstacle in _INSIDE
+            _Way(by.gather_by_boxes(gather), obstacle, inside)
+            for _, gather, obstacle, inside in _INSIDE
         ],
     },
     "reduce_scatter": {
@@ -173,7 +177,8 @@ _COLLECTIVES: Mapping[str, _Algorithms] = {
         "direct": [_DIRECT],
         "in-switch": [_Way(by.switch_scatter, _no_common_switch)],
         "hierarchical": [
-            _Way(by.scatter_by_boxes(scatter), obstacle) for scatter, _, obstacle in _INSIDE
+            _Way(by.scatter_by_boxes(scatter), obstacle, inside)
+            for scatter, _, obstacle, inside in _INSIDE
         ],
     },
     "all_to_all": {

@@ -83,6 +83,7 @@ class Pattern:
     """A collective over fixed devices by one algorithm; only its bytes are still open."""
 
     algorithm: str
+    """`ring`; `hierarchical ring` where boxes use rings inside."""
     links: IntArray
     streams: FloatArray
     latency_s: float
