@@ -65,6 +65,12 @@ class StepTransfers:
         loads = self.collectives[slot].loads(counts * self._bytes_each[slot], self._priced)
         return loads if np.any(counts) else replace(loads, latency_s=0.0)
 
+    def collective_s(self, slot: str, counts: np.ndarray) -> np.ndarray:
+        """(...) How long collectives over the ranks (..., ranks) take alone; none without bytes."""
+        bytes_ = counts * self._bytes_each[slot]
+        took_s = self.collectives[slot].alone_s(bytes_, self._priced)
+        return np.where(counts.any(axis=-1), took_s, 0.0)
+
     def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
         """Tokens (sources) on the way to their experts and back; see `Exchange.loads`."""
         known = source_tokens.tobytes()
