@@ -98,8 +98,9 @@ def _cluster(device: DeviceSpec, nodes: int) -> str:
 
 
 _Traffic = Callable[[Network], Loads]
-_NCCL = ("in-switch", "ring", "tree")
-"""The all-reduces of this library in one box; its gathers and scatters are rings."""
+_NCCL = ("in-switch", "ring")
+"""The all-reduces of this library in one box, where its trees are chains and no faster than rings;
+its gathers and scatters are rings."""
 
 
 def _all_reduce(gpus: int, bytes: int, library: str) -> _Traffic:  # noqa: A002 - their name
