@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
+from sim.network.choice import Choice
+from sim.network.collectives import all_gather, all_reduce, reduce_scatter
 from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.loads import FloatArray, Loads
+from sim.network.patterns import Pattern
 from sim.network.routes import Network
 from sim.network.sums import SetSums
 from sim.physics.work import Real
@@ -51,7 +53,7 @@ class StepTransfers:
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
-        patterns: list[Pattern | Exchange] = [*self.collectives.values(), *self.exchanges.values()]
+        patterns: list[Choice | Exchange] = [*self.collectives.values(), *self.exchanges.values()]
         return frozenset().union(*(pattern.used_links for pattern in patterns))
 
     def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
@@ -60,10 +62,14 @@ class StepTransfers:
 
     def collective(self, slot: str, counts: Real) -> Loads:
         """A collective over the ranks (..., ranks); it is left out where nobody has any bytes."""
-        loads = self._capped(self.collectives[slot].loads(counts * self._bytes_each[slot]))
-        if not np.any(counts):
-            return replace(loads, latency_s=0.0)
-        return loads.launched(self._profile.collective_launch_s)
+        loads = self.collectives[slot].loads(counts * self._bytes_each[slot], self._priced)
+        return loads if np.any(counts) else replace(loads, latency_s=0.0)
+
+    def collective_s(self, slot: str, counts: np.ndarray) -> np.ndarray:
+        """(...) How long collectives over the ranks (..., ranks) take alone; none without bytes."""
+        bytes_ = counts * self._bytes_each[slot]
+        took_s = self.collectives[slot].alone_s(bytes_, self._priced)
+        return np.where(counts.any(axis=-1), took_s, 0.0)
 
     def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
         """Tokens (sources) on the way to their experts and back; see `Exchange.loads`."""
@@ -90,21 +96,24 @@ class StepTransfers:
         took_s: Real = loads.alone_s(self.capacity_bytes_per_s)
         return took_s
 
+    def _priced(self, _: Pattern, loads: Loads) -> Loads:
+        return self._capped(loads).launched(self._profile.collective_launch_s)
+
     def _capped(self, loads: Loads) -> Loads:
         return loads.at_efficiency(self._profile.network_efficiency, self.capacity_bytes_per_s)
 
 
 def _collectives(
     scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
-) -> dict[str, Pattern]:
+) -> dict[str, Choice]:
     """The collectives of tensor parallelism, each over all ranks at once."""
-    ranks, algorithm = layout.ranks, scenario.engine.all_reduce
-    makers: dict[str, Callable[[], Pattern]] = {
-        "embedding all-reduce": lambda: all_reduce(network, ranks, algorithm),
-        "all-reduce": lambda: all_reduce(network, ranks, algorithm),
-        "reduce-scatter": lambda: reduce_scatter(network, ranks),
-        "all-gather": lambda: all_gather(network, ranks),
-        _BY_SAMPLED: lambda: all_gather(network, ranks),
+    ranks, engine = layout.ranks, scenario.engine
+    makers: dict[str, Callable[[], Choice]] = {
+        "embedding all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
+        "all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
+        "reduce-scatter": lambda: reduce_scatter(network, ranks, engine.all_gather),
+        "all-gather": lambda: all_gather(network, ranks, engine.all_gather),
+        _BY_SAMPLED: lambda: all_gather(network, ranks, engine.all_gather),
     }
     return {slot: make() for slot, make in makers.items() if slot in slots}
 
