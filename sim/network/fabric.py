@@ -16,6 +16,7 @@ import numpy as np
 from simpy import Environment, Event
 
 from sim.network.accounting import add_interval
+from sim.network.contention import Moving
 from sim.network.fairshare import rates
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
@@ -39,6 +40,7 @@ class _Flow:
     """A transfer and how far it is."""
 
     loads: Loads
+    user: str
     done: Event
     started_s: float
     drain_s: float
@@ -77,12 +79,13 @@ class Fabric:
     def transfer(
         self,
         loads: Loads,
+        user: str,
         alone_ends_at_s: float | None = None,
         started_s: float | None = None,
     ) -> Event:
         """Move bytes, from now on; the event comes at the end, with `Moved` as its value.
 
-        Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
+        `user` is whose it is, as in `main/0 all-reduce`: who met whom is accounted for by it. Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
         that started earlier has been alone so far.
         """
         done = self._env.event()
@@ -94,7 +97,7 @@ class Fabric:
             end = Moved(alone_s, was_alone=True)
             call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
-        flow = _Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
+        flow = _Flow(loads, user, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
         drains_at_s = started_s + loads.latency_s
         if drains_at_s < self._env.now:
             self._begin(flow, drains_at_s)
@@ -146,7 +149,10 @@ class Fabric:
         interval_s = self._env.now - crowd.since_s
         if interval_s == 0:
             return
-        moving = [(flow.loads, flow.share_per_s) for flow in crowd.flows]
+        moving = [
+            Moving(flow.loads, flow.share_per_s, flow.user, 1 - flow.share_per_s * flow.drain_s)
+            for flow in crowd.flows
+        ]
         add_interval(self._usage, moving, interval_s, self._capacity_bytes_per_s)
         for flow in crowd.flows:
             flow.left_share -= flow.share_per_s * interval_s

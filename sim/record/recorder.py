@@ -112,11 +112,27 @@ class LinkUsage:
     contended_s: np.ndarray
     """With more than one transfer in flight on it."""
     peak_bytes_per_s: np.ndarray
+    meetings: dict[tuple[str, str], "Meeting"] = field(default_factory=dict)
+    """By the names of two users, in order."""
 
     @classmethod
     def of(cls, links: int) -> Self:
         """An unused network of so many links."""
         return cls(*(np.zeros(links) for _ in range(5)))
+
+    def meeting(self, one: str, other: str) -> "Meeting":
+        """What is known of these two users, whose names are in order."""
+        found = self.meetings.get((one, other))
+        if found is None:
+            found = self.meetings[one, other] = Meeting(np.zeros((3, len(self.bytes))))
+        return found
+
+
+class Meeting(NamedTuple):
+    """Two users of links: when they were on each together, and held each other up there."""
+
+    seconds: np.ndarray
+    """(3, links): together, the first held up by the second, the second by the first."""
 
 
 @dataclass(slots=True)
