@@ -179,6 +179,13 @@ class Run:
         )
 
     @cached_property
+    def link_users(self) -> "pd.DataFrame":
+        """Two rows for two users that met on a link: how long, and what each lost by it."""
+        from sim.record.link_users import link_users_frame
+
+        return link_users_frame(self.deployed.network.link_names, self.recorder.links)
+
+    @cached_property
     def devices(self) -> "pd.DataFrame":
         """One row a device: what its two lanes did, its work and its energy."""
         from sim.record.frames import devices_frame

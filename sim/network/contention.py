@@ -48,7 +48,8 @@ def add_meetings(
         together = moves[one] & moves[other]
         if not together.any():
             continue
-        first, second = sorted((one, other), key=lambda row: transfers[row].user)
+        is_in_order = transfers[one].user <= transfers[other].user
+        first, second = (one, other) if is_in_order else (other, one)
         meeting = usage.meeting(transfers[first].user, transfers[second].user)
         seconds = np.zeros((3, len(links)))
         seconds[0] = interval_s * together
@@ -57,7 +58,9 @@ def add_meetings(
         meeting.seconds[:, links] += seconds
 
 
-def _bottleneck_share(rates: FloatArray, streams: FloatArray, filled_share: FloatArray) -> FloatArray:
+def _bottleneck_share(
+    rates: FloatArray, streams: FloatArray, filled_share: FloatArray
+) -> FloatArray:
     """(transfers, links) How much of what it loses each does on each link; adds up to 1.
 
     A bottleneck is full (1), and nobody has a larger rate per stream there (1 again).
@@ -75,4 +78,4 @@ def _part(rates: FloatArray, of: int, beside: int) -> FloatArray:
     if len(rates) == 2:
         return np.ones(rates.shape[1])
     others = np.delete(rates, beside, axis=0).sum(axis=0)
-    return np.divide(rates[of], others, out=np.zeros_like(others), where=others > 0)
+    return np.asarray(rates[of] / np.where(others > 0, others, 1.0))

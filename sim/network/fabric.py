@@ -85,8 +85,9 @@ class Fabric:
     ) -> Event:
         """Move bytes, from now on; the event comes at the end, with `Moved` as its value.
 
-        `user` is whose it is, as in `main/0 all-reduce`: who met whom is accounted for by it. Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
-        that started earlier has been alone so far.
+        `user` is whose it is, as in `main/0 all-reduce`: who met whom is accounted for by it. Who
+        has reckoned already when it ends if it meets nobody can say so, to the last bit. One that
+        started earlier has been alone so far.
         """
         done = self._env.event()
         started_s = self._env.now if started_s is None else started_s

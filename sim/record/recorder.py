@@ -120,6 +120,14 @@ class LinkUsage:
         """An unused network of so many links."""
         return cls(*(np.zeros(links) for _ in range(5)))
 
+    @property
+    def lost_s(self) -> np.ndarray:
+        """(links) What transfers lost there against what they take alone, added up."""
+        lost_s = np.zeros(len(self.bytes))
+        for meeting in self.meetings.values():
+            lost_s += meeting.seconds[1] + meeting.seconds[2]
+        return lost_s
+
     def meeting(self, one: str, other: str) -> "Meeting":
         """What is known of these two users, whose names are in order."""
         found = self.meetings.get((one, other))

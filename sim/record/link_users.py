@@ -1,0 +1,43 @@
+"""The frame of who met whom on which link, and who held up whom there."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sim.record.frames import typed_frame
+from sim.record.recorder import LinkUsage
+
+
+def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
+    """Two rows for two users that were on a link together, one from the side of each.
+
+    contended: both had bytes draining over the link. lost: what `user` was slower by than alone,
+    put down to this link and to `other`; over all links and others it adds up to how much later
+    than alone the transfers of `user` ended.
+    """
+    parts = [
+        part
+        for (one, other), meeting in usage.meetings.items()
+        for part in _both_sides(one, other, meeting.seconds)
+    ]
+    if not parts:
+        return typed_frame("link_users", {})
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.lexsort((columns["other"], columns["user"], columns["link"]))
+    ordered = {name: column[order] for name, column in columns.items()}
+    return typed_frame("link_users", ordered | {"link": [names[link] for link in ordered["link"]]})
+
+
+def _both_sides(one: str, other: str, seconds: np.ndarray) -> list[dict[str, np.ndarray]]:
+    links = np.flatnonzero(seconds[0])
+    return [
+        {
+            "link": links,
+            "user": np.full(len(links), user, dtype=object),
+            "other": np.full(len(links), beside, dtype=object),
+            "contended_s": seconds[0, links],
+            "lost_s": seconds[row, links],
+        }
+        for row, user, beside in ((1, one, other), (2, other, one))
+    ]
