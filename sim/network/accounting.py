@@ -69,22 +69,23 @@ def add_interval(
 
     Seconds only: bytes are added when the transfer is known to have ended (`add_bytes`).
     """
-    rates = np.zeros((len(transfers), len(capacity_bytes_per_s)))
-    is_full = np.zeros(len(capacity_bytes_per_s), dtype=bool)
-    for row, one in enumerate(transfers):
-        loads = one.loads
+    rate = np.zeros_like(capacity_bytes_per_s)
+    users = np.zeros_like(capacity_bytes_per_s)
+    is_full = np.zeros_like(capacity_bytes_per_s, dtype=bool)
+    for one in transfers:
+        loads, bytes_ = one.loads, one.loads.bytes
         if one.share_per_s * loads.least_drain_s >= FULL_SHARE:
-            is_full[loads.links] |= _is_fullest(loads.bytes / capacity_bytes_per_s[loads.links])
-        rates[row, loads.links] = loads.bytes * one.share_per_s
-    rate, users = rates.sum(axis=0), np.count_nonzero(rates, axis=0)
+            is_full[loads.links] |= _is_fullest(bytes_ / capacity_bytes_per_s[loads.links])
+        rate[loads.links] += bytes_ * one.share_per_s
+        users[loads.links] += bytes_ > 0
     usage.busy_s[users > 0] += interval_s
     usage.full_s[is_full | (rate >= capacity_bytes_per_s * FULL_SHARE)] += interval_s
-    contended = np.flatnonzero(users > 1)
-    usage.contended_s[contended] += interval_s
     np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
-    if contended.size:
+    if len(transfers) > 1:
+        contended = np.flatnonzero(users > 1)
+        usage.contended_s[contended] += interval_s
         filled_share = rate[contended] / capacity_bytes_per_s[contended]
-        add_meetings(usage, transfers, rates[:, contended], contended, filled_share, interval_s)
+        add_meetings(usage, transfers, contended, filled_share, interval_s)
 
 
 def add_bytes(usage: LinkUsage, loads: Loads) -> None:

@@ -31,51 +31,60 @@ class Moving(NamedTuple):
 def add_meetings(
     usage: LinkUsage,
     transfers: Sequence[Moving],
-    rates: FloatArray,
     links: IntArray,
     filled_share: FloatArray,
     interval_s: float,
 ) -> None:
-    """Account for who met on links with bytes of more than one; rates are (transfers, links)."""
-    lost_s = interval_s * np.array([one.lost_share for one in transfers])
-    streams = np.ones_like(rates)
-    for row, one in enumerate(transfers):
-        places = np.searchsorted(one.loads.links, links[rates[row] > 0])
-        streams[row, rates[row] > 0] = one.loads.streams[places]
-    held_up_s = lost_s[:, None] * _bottleneck_share(rates, streams, filled_share)
+    """Account for who met on links, on each of which two or more have bytes.
+
+    filled_share (links,) is of their capacity.
+    """
+    rates, per_stream = _rates(transfers, links, len(usage.bytes))
+    lost_s = interval_s * np.array([moving.lost_share for moving in transfers])
+    held_up_s = _bottleneck_share(per_stream, filled_share) * lost_s[:, None]
     moves = rates > 0
     for one, other in combinations(range(len(transfers)), 2):
         together = moves[one] & moves[other]
-        if not together.any():
+        if len(transfers) > 2 and not together.any():
             continue
         is_in_order = transfers[one].user <= transfers[other].user
         first, second = (one, other) if is_in_order else (other, one)
-        meeting = usage.meeting(transfers[first].user, transfers[second].user)
-        seconds = np.zeros((3, len(links)))
-        seconds[0] = interval_s * together
-        seconds[1] = held_up_s[first] * _part(rates, second, first)
-        seconds[2] = held_up_s[second] * _part(rates, first, second)
-        meeting.seconds[:, links] += seconds
+        together_s, first_lost_s, second_lost_s = usage.meeting(
+            transfers[first].user, transfers[second].user
+        ).seconds
+        together_s[links] += interval_s * together
+        first_lost_s[links] += held_up_s[first] * _part(rates, second, first)
+        second_lost_s[links] += held_up_s[second] * _part(rates, first, second)
 
 
-def _bottleneck_share(
-    rates: FloatArray, streams: FloatArray, filled_share: FloatArray
-) -> FloatArray:
+def _rates(
+    transfers: Sequence[Moving], links: IntArray, all_links: int
+) -> tuple[FloatArray, FloatArray]:
+    """(transfers, links) In all, and per stream."""
+    rates = np.zeros((len(transfers), all_links))
+    streams = np.ones_like(rates)
+    for row, moving in enumerate(transfers):
+        rates[row, moving.loads.links] = moving.loads.bytes * moving.share_per_s
+        streams[row, moving.loads.links] = moving.loads.streams
+    here = rates[:, links]
+    return here, here / streams[:, links]
+
+
+def _bottleneck_share(per_stream: FloatArray, filled_share: FloatArray) -> FloatArray:
     """(transfers, links) How much of what it loses each does on each link; adds up to 1.
 
     A bottleneck is full (1), and nobody has a larger rate per stream there (1 again).
     """
-    per_stream = rates / streams
-    marks = filled_share * per_stream / per_stream.max(axis=0)
-    best = marks.max(axis=1, keepdims=True)
-    held = (marks >= best * FULL_SHARE) & (best > 0)
+    marks = filled_share / per_stream.max(axis=0) * per_stream
+    held = marks >= marks.max(axis=1, initial=0.0, keepdims=True) * FULL_SHARE
+    held &= marks > 0
     share: FloatArray = held / np.maximum(held.sum(axis=1, keepdims=True), 1)
     return share
 
 
-def _part(rates: FloatArray, of: int, beside: int) -> FloatArray:
+def _part(rates: FloatArray, of: int, beside: int) -> FloatArray | float:
     """(links,) One's rate over the rates of all but a second one."""
     if len(rates) == 2:
-        return np.ones(rates.shape[1])
+        return 1.0
     others = np.delete(rates, beside, axis=0).sum(axis=0)
     return np.asarray(rates[of] / np.where(others > 0, others, 1.0))

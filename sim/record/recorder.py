@@ -118,7 +118,8 @@ class LinkUsage:
     @classmethod
     def of(cls, links: int) -> Self:
         """An unused network of so many links."""
-        return cls(*(np.zeros(links) for _ in range(5)))
+        bytes_, busy_s, full_s, contended_s, peak = np.zeros((5, links))
+        return cls(bytes_, busy_s, full_s, contended_s, peak)
 
     @property
     def lost_s(self) -> np.ndarray:
