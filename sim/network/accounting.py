@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.network.contention import Moving, add_meetings
+from sim.network.contention import Moving
 from sim.network.loads import FULL_SHARE, FloatArray, Loads, Spread
 from sim.record.recorder import LinkUsage
 
@@ -80,12 +80,8 @@ def add_interval(
         users[loads.links] += bytes_ > 0
     usage.busy_s[users > 0] += interval_s
     usage.full_s[is_full | (rate >= capacity_bytes_per_s * FULL_SHARE)] += interval_s
+    usage.contended_s[users > 1] += interval_s
     np.maximum(usage.peak_bytes_per_s, rate, out=usage.peak_bytes_per_s)
-    if len(transfers) > 1:
-        contended = np.flatnonzero(users > 1)
-        usage.contended_s[contended] += interval_s
-        filled_share = rate[contended] / capacity_bytes_per_s[contended]
-        add_meetings(usage, transfers, contended, filled_share, interval_s)
 
 
 def add_bytes(usage: LinkUsage, loads: Loads) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from simpy import Environment, Event
 
 from sim.network.accounting import add_interval
-from sim.network.contention import Moving
+from sim.network.contention import Meetings, Moving
 from sim.network.fairshare import rates
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
@@ -72,6 +72,7 @@ class Fabric:
         self._env = env
         self._capacity_bytes_per_s = capacity_bytes_per_s
         self._usage = usage
+        self._meetings = Meetings(usage, capacity_bytes_per_s)
         # Both are ordered sets.
         self._crowds: dict[_Crowd, None] = {}
         self._stale: dict[_Crowd, None] = {}
@@ -105,6 +106,10 @@ class Fabric:
         else:
             call_at(self._env, drains_at_s, STARTS, lambda: self._begin(flow, drains_at_s))
         return done
+
+    def close(self) -> None:
+        """Write what is still to be worked out of who met whom."""
+        self._meetings.settle()
 
     def _begin(self, flow: _Flow, since_s: float) -> None:
         """Put the first byte on the links; or those that are left, if it is there since earlier."""
@@ -155,6 +160,8 @@ class Fabric:
             for flow in crowd.flows
         ]
         add_interval(self._usage, moving, interval_s, self._capacity_bytes_per_s)
+        if len(moving) > 1:
+            self._meetings.add(moving, interval_s)
         for flow in crowd.flows:
             flow.left_share -= flow.share_per_s * interval_s
         crowd.since_s = self._env.now

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim.record.frames import typed_frame
-from sim.record.recorder import LinkUsage
+from sim.record.recorder import LinkUsage, Meeting
 
 
 def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
     parts = [
         part
         for (one, other), meeting in usage.meetings.items()
-        for part in _both_sides(one, other, meeting.seconds)
+        for part in _both_sides(one, other, meeting)
     ]
     if not parts:
         return typed_frame("link_users", {})
@@ -29,15 +29,15 @@ def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
     return typed_frame("link_users", ordered | {"link": [names[link] for link in ordered["link"]]})
 
 
-def _both_sides(one: str, other: str, seconds: np.ndarray) -> list[dict[str, np.ndarray]]:
-    links = np.flatnonzero(seconds[0])
+def _both_sides(one: str, other: str, meeting: Meeting) -> list[dict[str, np.ndarray]]:
+    links = np.flatnonzero(meeting.together_s)
     return [
         {
             "link": links,
             "user": np.full(len(links), user, dtype=object),
             "other": np.full(len(links), beside, dtype=object),
-            "contended_s": seconds[0, links],
-            "lost_s": seconds[row, links],
+            "contended_s": meeting.together_s[links],
+            "lost_s": meeting.lost_s[row, links],
         }
-        for row, user, beside in ((1, one, other), (2, other, one))
+        for row, user, beside in ((0, one, other), (1, other, one))
     ]

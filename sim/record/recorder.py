@@ -126,22 +126,29 @@ class LinkUsage:
         """(links) What transfers lost there against what they take alone, added up."""
         lost_s = np.zeros(len(self.bytes))
         for meeting in self.meetings.values():
-            lost_s += meeting.seconds[1] + meeting.seconds[2]
+            lost_s += meeting.lost_s.sum(axis=0)
         return lost_s
 
     def meeting(self, one: str, other: str) -> "Meeting":
         """What is known of these two users, whose names are in order."""
         found = self.meetings.get((one, other))
         if found is None:
-            found = self.meetings[one, other] = Meeting(np.zeros((3, len(self.bytes))))
+            found = self.meetings[one, other] = Meeting.of(len(self.bytes))
         return found
 
 
 class Meeting(NamedTuple):
     """Two users of links: when they were on each together, and held each other up there."""
 
-    seconds: np.ndarray
-    """(3, links): together, the first held up by the second, the second by the first."""
+    together_s: np.ndarray
+    """(links)"""
+    lost_s: np.ndarray
+    """(2, links): by the first, held up by the second, and the other way round."""
+
+    @classmethod
+    def of(cls, links: int) -> Self:
+        """Two that have not met yet, on so many links."""
+        return cls(np.zeros(links), np.zeros((2, links)))
 
 
 @dataclass(slots=True)

@@ -95,7 +95,9 @@ def recorder() -> Recorder:
     made.links.busy_s[:] = [1.0, 2.0]
     made.links.full_s[:] = [0.5, 0.0]
     made.links.contended_s[:] = [0.25, 0.0]
-    made.links.meeting("serve/0 send", "serve/1 send").seconds[:, 0] = [0.25, 0.125, 0.0625]
+    meeting = made.links.meeting("serve/0 send", "serve/1 send")
+    meeting.together_s[0] = 0.25
+    meeting.lost_s[:, 0] = [0.125, 0.0625]
     made.links.peak_bytes_per_s[:] = [100.0, 10.0]
     made.devices.compute_busy_s[:2] = [2.0, 1.0]
     made.devices.wait_s[:2] = [0.0, 1.0]
