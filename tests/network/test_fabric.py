@@ -63,6 +63,7 @@ def run(capacity: FloatArray, transfers: Sequence[tuple[float, Loads]]) -> Run:
     for number, (at_s, what) in enumerate(transfers):
         call_at(env, at_s, STARTS, lambda number=number, what=what: start(number, what))  # type: ignore[misc]
     env.run()
+    fabric.close()
     return Run([ends[number] for number in range(len(transfers))], usage)
 
 
