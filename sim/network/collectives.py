@@ -35,6 +35,8 @@ class Pattern:
     """(entries,) Whose bytes cross the link."""
     _shares: FloatArray
     """(entries,) How many times these bytes do."""
+    _group_streams: FloatArray
+    """(entries,) And in how many streams."""
 
     @property
     def used_links(self) -> frozenset[int]:
@@ -46,7 +48,14 @@ class Pattern:
         given = np.atleast_1d(np.asarray(bytes_, dtype=np.float64))
         terms = given[..., self._groups] * self._shares
         on_links = np.add.reduceat(terms, self._starts, axis=-1) if self.mask else terms
-        return Loads(self.links, on_links, self.streams, self.latency_s, self.mask)
+        return Loads(self.links, on_links, self._streams_of(given), self.latency_s, self.mask)
+
+    def _streams_of(self, given: FloatArray) -> FloatArray:
+        """(links,) Of the groups that have bytes; of many transfers at once, of all groups."""
+        if given.ndim > 1 or given.all() or not self.mask:
+            return self.streams
+        moving = self._group_streams * (given[self._groups] > 0)
+        return np.maximum(np.add.reduceat(moving, self._starts), 1.0)
 
 
 def all_reduce(network: Network, groups: Sequence[Group], algorithm: Algorithm) -> Pattern:
@@ -144,22 +153,25 @@ def _rotated(members: list[int], first: int) -> list[int]:
 
 def _pattern(plans: Iterable[_Plan]) -> Pattern:
     shares: defaultdict[int, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
-    streams: defaultdict[int, int] = defaultdict(int)
+    streams: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     latency_s = 0.0
     for group, plan in enumerate(plans):
         latency_s = max(latency_s, plan.latency_s)
         for flow in plan.flows:
             for link in flow.route:
                 shares[link][group] += flow.share
-                streams[link] += 1
+                streams[link][group] += 1
     links = sorted(shares)
     entries = [len(shares[link]) for link in links]
     return Pattern(
         links=np.array(links, dtype=np.int64),
-        streams=np.array([streams[link] for link in links], dtype=np.float64),
+        streams=np.array([sum(streams[link].values()) for link in links], dtype=np.float64),
         latency_s=latency_s,
         mask=mask_of(links),
         _starts=np.cumsum([0, *entries[:-1]], dtype=np.int64)[: len(links)],
         _groups=np.array([group for link in links for group in shares[link]], dtype=np.int64),
         _shares=np.array([one for link in links for one in shares[link].values()], dtype=float),
+        _group_streams=np.array(
+            [one for link in links for one in streams[link].values()], dtype=np.float64
+        ),
     )
