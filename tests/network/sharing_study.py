@@ -160,7 +160,7 @@ def errors(name: str, split: Split, cases: int) -> Errors:
     """Of so many random cases on a topology."""
     network, found, parts, cpu_s = Network.of(sim.load_topology(name)), [], [], 0.0
     for seed in range(cases):
-        transfers = random_case(network, np.random.default_rng(seed))
+        transfers = random_case(network, np.random.default_rng([seed, *name.encode()]))
         ends_s = twin_ends_s(network, transfers)
         parts += [len(split(network, transfers, number)) for number in range(len(transfers))]
         start_s = time.process_time()

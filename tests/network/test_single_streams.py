@@ -57,7 +57,17 @@ def transfer(network: Network, kind: str, group: Sequence[int]) -> Transfer:
     return ring(network, group, 1e9, times=2 if kind == "all-reduce" else 1)
 
 
-def check_balanced(name: str) -> None:
+def check_balanced(network: Network, groups: Sequence[Sequence[int]]) -> None:
+    for kind in KINDS:
+        transfers = [transfer(network, kind, group) for group in groups]
+
+        found = fabric_ends_s(network, [(0.0, one.loads()) for one in transfers])
+
+        assert found == pytest.approx(twin_ends_s(network, transfers), rel=0.02), kind
+
+
+@pytest.mark.parametrize("name", [name for name in names("topologies") if name != "single"])
+def test_equal_collectives_at_once_end_as_their_streams_would(name: str) -> None:
     network = Network.of(sim.load_topology(name))
     devices = chosen(network)
     for replicas in (2, 4):
@@ -67,23 +77,7 @@ def check_balanced(name: str) -> None:
         side_by_side = [devices[n * size : (n + 1) * size] for n in range(replicas)]
         interleaved = [devices[n::replicas] for n in range(replicas)]
         for groups in (side_by_side, interleaved):
-            for kind in KINDS:
-                transfers = [transfer(network, kind, group) for group in groups]
-
-                found = fabric_ends_s(network, [(0.0, one.loads()) for one in transfers])
-
-                assert found == pytest.approx(twin_ends_s(network, transfers), rel=0.02), kind
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_equal_collectives_at_once_end_as_their_streams_would(name: str) -> None:
-    check_balanced(name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in names("topologies") if name != "single"])
-def test_equal_collectives_at_once_end_as_their_streams_would_on_every_topology(name: str) -> None:
-    check_balanced(name)
+            check_balanced(network, groups)
 
 
 def test_the_replicas_of_this_comparison_do_share_links() -> None:
