@@ -45,15 +45,12 @@ def _rows(frame: pd.DataFrame, columns: list[str]) -> Rows:
 
 
 def _pair_rows(users: pd.DataFrame, link: str) -> Rows:
-    """Of one link: the pairs that lost most, each once, the one that lost more first."""
+    """Of one link: the pairs that lost most, each once."""
     here = users[users["link"] == link]
-    turned = here.rename(columns={"user": "other", "other": "user"})
-    both = here.merge(turned[["user", "other", "lost_s"]], on=["user", "other"])
-    both = both.rename(columns={"lost_s_x": "user_lost_s", "lost_s_y": "other_lost_s"})
-    is_first = (both["user_lost_s"] > both["other_lost_s"]) | (
-        (both["user_lost_s"] == both["other_lost_s"]) & (both["user"] <= both["other"])
-    )
-    pairs = both[is_first].assign(lost_s=both["user_lost_s"] + both["other_lost_s"])
+    turned = here.rename(columns={"user": "other", "other": "user", "lost_s": "other_lost_s"})
+    both = here.merge(turned[["user", "other", "other_lost_s"]], on=["user", "other"])
+    pairs = both[both["user"] <= both["other"]].rename(columns={"lost_s": "user_lost_s"})
+    pairs = pairs.assign(lost_s=pairs["user_lost_s"] + pairs["other_lost_s"])
     order = ["lost_s", "contended_s"]
     worst = pairs.sort_values(order, ascending=False, kind="stable").head(_PAIRS)
     columns = ["link", "user", "user_lost_s", "other", "other_lost_s", "contended_s"]
