@@ -14,7 +14,7 @@ def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
 
     contended: both had bytes draining over the link. lost: what `user` was slower by than alone,
     put down to this link and to `other`; over all links and others it adds up to how much later
-    than alone the transfers of `user` ended.
+    than alone the transfers of `user` ended. A user that meets itself has one row.
     """
     parts = [
         part
@@ -31,13 +31,17 @@ def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:
 
 def _both_sides(one: str, other: str, meeting: Meeting) -> list[dict[str, np.ndarray]]:
     links = np.flatnonzero(meeting.together_s)
+    if one == other:
+        sides = [(one, one, meeting.lost_s.sum(axis=0))]
+    else:
+        sides = [(one, other, meeting.lost_s[0]), (other, one, meeting.lost_s[1])]
     return [
         {
             "link": links,
             "user": np.full(len(links), user, dtype=object),
             "other": np.full(len(links), beside, dtype=object),
             "contended_s": meeting.together_s[links],
-            "lost_s": meeting.lost_s[row, links],
+            "lost_s": lost_s[links],
         }
-        for row, user, beside in ((0, one, other), (1, other, one))
+        for user, beside, lost_s in sides
     ]

@@ -54,6 +54,4 @@ def _pair_rows(users: pd.DataFrame, link: str) -> Rows:
     order = ["lost_s", "contended_s"]
     worst = pairs.sort_values(order, ascending=False, kind="stable").head(_PAIRS)
     columns = ["link", "user", "user_lost_s", "other", "other_lost_s", "contended_s"]
-    rows = _rows(worst, columns)
-    # A link's name stands in its first row only.
-    return [row if number == 0 else row | {"link": ""} for number, row in enumerate(rows)]
+    return _rows(worst, columns)

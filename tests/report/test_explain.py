@@ -46,12 +46,7 @@ def test_the_worst_links_come_with_the_pairs_that_met_on_them() -> None:
 def test_a_pair_stands_once_on_each_link() -> None:
     _, pairs = explain_links(run()).values()
 
-    links: list[str] = []
-    for row in pairs:
-        links.append(row["link"] or links[-1])
-    met = [
-        (link, *sorted([row["user"], row["other"]])) for link, row in zip(links, pairs, strict=True)
-    ]
+    met = [(row["link"], *sorted([row["user"], row["other"]])) for row in pairs]
     assert len(met) == len(set(met))
 
 
