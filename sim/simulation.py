@@ -48,7 +48,8 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     recorder = Recorder.of(deployed.network.links, deployed.network.devices)
     recorder.skipped_lines = found.skipped_lines
     env = simpy.Environment()
-    replicas = list(_replicas(env, deployed, recorder))
+    fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
+    replicas = list(_replicas(env, deployed, recorder, fabric))
     last = min(len(found.requests), scenario.max_requests or len(found.requests))
     door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
     for replica in replicas:
@@ -58,15 +59,15 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     _run_to_end(env, scenario, door)
     for replica in replicas:
         replica.stop()
+    fabric.close()
     recorder.elapsed_s = env.now
     _check_conservation(recorder, door.submitted)
     return Run(deployed, recorder)
 
 
 def _replicas(
-    env: simpy.Environment, deployed: DeployedScenario, recorder: Recorder
+    env: simpy.Environment, deployed: DeployedScenario, recorder: Recorder, fabric: Fabric
 ) -> Iterator[Replica]:
-    fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
     scenario = deployed.scenario
     circles = companies([one.pricer.used_links for one in deployed.replicas])
     for one, company in zip(deployed.replicas, circles, strict=True):
@@ -177,6 +178,13 @@ class Run:
             recorder.links,
             recorder.elapsed_s,
         )
+
+    @cached_property
+    def link_users(self) -> "pd.DataFrame":
+        """Two rows for two users that met on a link: how long, and what each lost by it."""
+        from sim.record.link_users import link_users_frame
+
+        return link_users_frame(self.deployed.network.link_names, self.recorder.links)
 
     @cached_property
     def devices(self) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sim.cli.explained import ExplainOption, show_run
 from sim.cli.traces import SkipBadOption, TraceFormatOption, trace_settings
 
 
@@ -76,16 +77,19 @@ def run(
     seeds: _Seeds = None,
     warm_up: _WarmUp = None,
     kernel_errors: _KernelErrors = False,
+    explain: ExplainOption = None,
 ) -> None:
     """Simulate a scenario: what came out, and what limits it."""
-    from sim.report import output
     from sim.study.ready import ready_scenario
 
     _check_format(table_format, out)
     if dry_run and (out is not None or export):
         raise typer.BadParameter("a dry run writes nothing", param_hint="--out or --export")
-    _check_seeds(seeds, warm_up, of_one_run={"--dry-run": dry_run, "--export": bool(export)})
-    others = {"--seeds": seeds, "--out": out, "--dry-run": dry_run, "--export": export}
+    of_one_run = {"--dry-run": dry_run, "--export": export, "--explain": explain}
+    _check_seeds(seeds, warm_up, of_one_run)
+    if dry_run and explain is not None:
+        raise typer.BadParameter("a dry run moves no bytes", param_hint="--explain")
+    others = of_one_run | {"--seeds": seeds, "--out": out}
     _check_kernel_errors(is_asked=kernel_errors, others=others)
     how_to_read = trace_settings(trace_format, skip_bad)
     deployed = ready_scenario(scenario, [*(settings or []), *how_to_read])
@@ -96,24 +100,28 @@ def run(
         _run_seeds(deployed.scenario, seeds, warm_up, out, table_format, as_json=as_json)
         return
     if dry_run:
-        from sim.study.dry_run import dry_run as lay_out
-        from sim.study.dry_run_rows import dry_run_rows
-
-        rows = dry_run_rows(lay_out(deployed))
-        output.show_json(rows) if as_json else output.show_rows(rows)
+        _show_dry_run(deployed, as_json=as_json)
         return
     from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
-    from sim.report.run_tables import run_tables
 
     exports = [export_named(one) for one in export or []]
     prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
-    output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))
+    show_run(finished, explain, as_json=as_json)
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")
+
+
+def _show_dry_run(deployed: Any, *, as_json: bool) -> None:
+    from sim.report import output
+    from sim.study.dry_run import dry_run
+    from sim.study.dry_run_rows import dry_run_rows
+
+    rows = dry_run_rows(dry_run(deployed))
+    output.show_json(rows) if as_json else output.show_rows(rows)
 
 
 def _check_kernel_errors(*, is_asked: bool, others: dict[str, Any]) -> None:
@@ -137,7 +145,7 @@ def _run_kernel_errors(scenario: Any, *, as_json: bool) -> None:
     output.show(bounds_table(title, found))
 
 
-def _check_seeds(seeds: int | None, warm_up: WarmUp | None, of_one_run: dict[str, bool]) -> None:
+def _check_seeds(seeds: int | None, warm_up: WarmUp | None, of_one_run: dict[str, Any]) -> None:
     if seeds is None and warm_up is not None:
         raise typer.BadParameter("needs --seeds", param_hint="--warm-up")
     for option, is_given in of_one_run.items():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.network.contention import Moving
 from sim.network.loads import FULL_SHARE, FloatArray, Loads, Spread
 from sim.record.recorder import LinkUsage
 
@@ -60,22 +61,23 @@ def _on_links(spread: Spread, of_columns: _Found) -> _Found:
 
 def add_interval(
     usage: LinkUsage,
-    transfers: Sequence[tuple[Loads, float]],
+    transfers: Sequence[Moving],
     interval_s: float,
     capacity_bytes_per_s: FloatArray,
 ) -> None:
-    """Account for a time in which each transfer moved so much of itself in a second.
+    """Account for a time in which each transfer went at one speed.
 
     Seconds only: bytes are added when the transfer is known to have ended (`add_bytes`).
     """
     rate = np.zeros_like(capacity_bytes_per_s)
     users = np.zeros_like(capacity_bytes_per_s)
     is_full = np.zeros_like(capacity_bytes_per_s, dtype=bool)
-    for loads, share_per_s in transfers:
-        if share_per_s * loads.least_drain_s >= FULL_SHARE:
-            is_full[loads.links] |= _is_fullest(loads.bytes / capacity_bytes_per_s[loads.links])
-        rate[loads.links] += loads.bytes * share_per_s
-        users[loads.links] += loads.bytes > 0
+    for one in transfers:
+        loads, bytes_ = one.loads, one.loads.bytes
+        if one.share_per_s * loads.least_drain_s >= FULL_SHARE:
+            is_full[loads.links] |= _is_fullest(bytes_ / capacity_bytes_per_s[loads.links])
+        rate[loads.links] += bytes_ * one.share_per_s
+        users[loads.links] += bytes_ > 0
     usage.busy_s[users > 0] += interval_s
     usage.full_s[is_full | (rate >= capacity_bytes_per_s * FULL_SHARE)] += interval_s
     usage.contended_s[users > 1] += interval_s

@@ -29,8 +29,6 @@ class Choice:
     _links: IntArray
     _places: tuple[IntArray, ...]
     """Of each pattern: where its links stand among all."""
-    _streams: FloatArray
-    """(patterns, links)"""
     _capacity_bytes_per_s: FloatArray
 
     @classmethod
@@ -38,10 +36,7 @@ class Choice:
         """At least one; capacity is of all links."""
         links = np.unique(np.concatenate([pattern.links for pattern in patterns]))
         places = tuple(np.searchsorted(links, pattern.links) for pattern in patterns)
-        streams = np.zeros((len(patterns), len(links)))
-        for row, (pattern, at) in enumerate(zip(patterns, places, strict=True)):
-            streams[row, at] = pattern.streams
-        return cls(tuple(patterns), mask_of(links), links, places, streams, capacity_bytes_per_s)
+        return cls(tuple(patterns), mask_of(links), links, places, capacity_bytes_per_s)
 
     @property
     def used_links(self) -> frozenset[int]:
@@ -73,15 +68,18 @@ class Choice:
     def _merged(self, each: list[Loads], chosen: IntArray) -> Loads:
         """(...) of the chosen ones, on the links of all: who shares links does not depend on it."""
         amounts = np.zeros((*chosen.shape, len(self._links)))
+        streams = np.zeros_like(amounts)
         for number, (one, at) in enumerate(zip(each, self._places, strict=True)):
-            amounts[..., at] += one.amounts * (chosen == number)[..., None]
+            is_chosen = (chosen == number)[..., None]
+            amounts[..., at] += one.amounts * is_chosen
+            streams[..., at] += one.streams * is_chosen
         latency_s = np.array([one.latency_s for one in each])[chosen]
         least_drain_s = np.choose(chosen, [one.least_drain_s for one in each])[()]
         return replace(
             each[0],
             links=self._links,
             amounts=amounts,
-            streams=self._streams[chosen],
+            streams=streams,
             latency_s=latency_s,
             mask=self.mask,
             least_drain_s=least_drain_s,

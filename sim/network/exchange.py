@@ -14,7 +14,7 @@ from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sim.network.crossing import (
     Crossing,
@@ -85,11 +85,26 @@ class Exchange:
 
     def spread(self, source_share: ArrayLike, token_bytes: float) -> "Sources":
         """The part of the loads that depends on the sources."""
-        shares = self._source_sums.of(np.asarray(source_share, dtype=np.float64) * token_bytes)
+        share = np.asarray(source_share, dtype=np.float64)
+        shares = self._source_sums.of(share * token_bytes)
         factors = np.ones(len(self.links))
         simple = self._simple
         factors[simple] = shares[self._source_sets[simple]] * self._simple_shares[simple]
-        return Sources(self._spread.times(factors), shares)
+        return Sources(self._spread.times(factors), shares, self._streams_of(share > 0))
+
+    def _streams_of(self, sends: NDArray[np.bool_]) -> FloatArray:
+        """(links,) Of the sources that send anything: an idle one has no weight on a link."""
+        if sends.all():
+            return self.streams
+        part = self._source_sums.of(sends.astype(np.float64))
+        part /= self._source_sums.of(np.ones(len(sends)))
+        of_links = part[self._source_sets]
+        if self._starts.size:  # rectangles are of about equal size
+            counts = np.diff(self._starts, append=self._many_source_sets.size)
+            several = np.ones(len(self.links), dtype=bool)
+            several[self._simple] = False
+            of_links[several] = sums_of_runs(part[self._many_source_sets], self._starts) / counts
+        return np.maximum(self.streams * of_links, 1.0)
 
     def loads_of(self, sources: "Sources", sums: FloatArray) -> Loads:
         """The loads of these sources for these sums (..., sets) of weights, by `weight_sums`."""
@@ -99,7 +114,7 @@ class Exchange:
             of_simple = sums[..., : self._spread.starts.size - self._starts.size]
             sums = np.concatenate([of_simple, sums_of_runs(terms, self._starts)], axis=-1)
         return Loads(
-            self.links, sums, self.streams, self.latency_s, self.mask, spread=sources.spread
+            self.links, sums, sources.streams, self.latency_s, self.mask, spread=sources.spread
         )
 
 
@@ -108,6 +123,8 @@ class Sources(NamedTuple):
 
     spread: Spread
     shares: FloatArray
+    streams: FloatArray
+    """(links,) The flows of sources that send anything."""
 
 
 def dispatch(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:

@@ -16,6 +16,7 @@ import numpy as np
 from simpy import Environment, Event
 
 from sim.network.accounting import add_interval
+from sim.network.contention import Meetings, Moving
 from sim.network.fairshare import rates
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
@@ -39,6 +40,7 @@ class _Flow:
     """A transfer and how far it is."""
 
     loads: Loads
+    user: str
     done: Event
     started_s: float
     drain_s: float
@@ -70,6 +72,7 @@ class Fabric:
         self._env = env
         self._capacity_bytes_per_s = capacity_bytes_per_s
         self._usage = usage
+        self._meetings = Meetings(usage, capacity_bytes_per_s)
         # Both are ordered sets.
         self._crowds: dict[_Crowd, None] = {}
         self._stale: dict[_Crowd, None] = {}
@@ -77,13 +80,15 @@ class Fabric:
     def transfer(
         self,
         loads: Loads,
+        user: str,
         alone_ends_at_s: float | None = None,
         started_s: float | None = None,
     ) -> Event:
         """Move bytes, from now on; the event comes at the end, with `Moved` as its value.
 
-        Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
-        that started earlier has been alone so far.
+        `user` is whose it is, as in `main/0 all-reduce`: who met whom is accounted for by it. Who
+        has reckoned already when it ends if it meets nobody can say so, to the last bit. One that
+        started earlier has been alone so far.
         """
         done = self._env.event()
         started_s = self._env.now if started_s is None else started_s
@@ -94,13 +99,17 @@ class Fabric:
             end = Moved(alone_s, was_alone=True)
             call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
-        flow = _Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
+        flow = _Flow(loads, user, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
         drains_at_s = started_s + loads.latency_s
         if drains_at_s < self._env.now:
             self._begin(flow, drains_at_s)
         else:
             call_at(self._env, drains_at_s, STARTS, lambda: self._begin(flow, drains_at_s))
         return done
+
+    def close(self) -> None:
+        """Write what is still to be worked out of who met whom."""
+        self._meetings.settle()
 
     def _begin(self, flow: _Flow, since_s: float) -> None:
         """Put the first byte on the links; or those that are left, if it is there since earlier."""
@@ -146,8 +155,13 @@ class Fabric:
         interval_s = self._env.now - crowd.since_s
         if interval_s == 0:
             return
-        moving = [(flow.loads, flow.share_per_s) for flow in crowd.flows]
+        moving = [
+            Moving(flow.loads, flow.share_per_s, flow.user, 1 - flow.share_per_s * flow.drain_s)
+            for flow in crowd.flows
+        ]
         add_interval(self._usage, moving, interval_s, self._capacity_bytes_per_s)
+        if len(moving) > 1:
+            self._meetings.add(moving, interval_s)
         for flow in crowd.flows:
             flow.left_share -= flow.share_per_s * interval_s
         crowd.since_s = self._env.now

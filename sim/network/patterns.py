@@ -98,6 +98,8 @@ class Pattern:
     """(entries,) Whose bytes cross the link."""
     _times: FloatArray
     """(entries,) How many times these bytes do."""
+    _group_streams: FloatArray
+    """(entries,) And in how many streams."""
 
     @property
     def used_links(self) -> frozenset[int]:
@@ -109,7 +111,14 @@ class Pattern:
         given = np.atleast_1d(np.asarray(bytes_, dtype=np.float64))
         terms = given[..., self._groups] * self._times
         on_links = np.add.reduceat(terms, self._starts, axis=-1) if self.mask else terms
-        return Loads(self.links, on_links, self.streams, self.latency_s, self.mask)
+        return Loads(self.links, on_links, self._streams_of(given), self.latency_s, self.mask)
+
+    def _streams_of(self, given: FloatArray) -> FloatArray:
+        """(links,) Of the groups that have bytes; of many transfers at once, of all groups."""
+        if given.ndim > 1 or given.all() or not self.mask:
+            return self.streams
+        moving = self._group_streams * (given[self._groups] > 0)
+        return np.maximum(np.add.reduceat(moving, self._starts), 1.0)
 
 
 def pattern_of(algorithm: str, plans: Sequence[Plan]) -> Pattern:
@@ -121,7 +130,8 @@ def pattern_of(algorithm: str, plans: Sequence[Plan]) -> Pattern:
                 carried[link][group] += flow.times * share
     links = sorted(carried)
     entries = [len(carried[link]) for link in links]
-    streams = _streams(plans)
+    of_groups = [_streams(plan) for plan in plans]
+    streams = sum(of_groups, Counter[int]())
     return Pattern(
         algorithm=algorithm,
         links=np.array(links, dtype=np.int64),
@@ -133,16 +143,15 @@ def pattern_of(algorithm: str, plans: Sequence[Plan]) -> Pattern:
         _starts=np.cumsum([0, *entries[:-1]], dtype=np.int64)[: len(links)],
         _groups=np.array([group for link in links for group in carried[link]], dtype=np.int64),
         _times=np.array([one for link in links for one in carried[link].values()], dtype=float),
+        _group_streams=np.array(
+            [of_groups[group][link] for link in links for group in carried[link]], dtype=np.float64
+        ),
     )
 
 
-def _streams(plans: Sequence[Plan]) -> Counter[int]:
-    """How many flows each link carries at one time: of each group in its fullest stage."""
-    streams: Counter[int] = Counter()
-    for plan in plans:
-        of_stages = [Counter(link for f in stage.flows for link, _ in f.links) for stage in plan]
-        most: Counter[int] = Counter()
-        for of_stage in of_stages:
-            most |= of_stage
-        streams += most
-    return streams
+def _streams(plan: Plan) -> Counter[int]:
+    """How many flows of a group each link carries at one time: in its fullest stage."""
+    most: Counter[int] = Counter()
+    for stage in plan:
+        most |= Counter(link for flow in stage.flows for link, _ in flow.links)
+    return most

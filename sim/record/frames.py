@@ -53,7 +53,14 @@ DTYPES: Mapping[str, Dtypes] = {
         "link": _TEXT,
         "kind": _TEXT,
         **_floats("capacity_bytes_per_s", "bytes", "utilization_share", "busy_s", "busy_share"),
-        **_floats("full_s", "full_share", "contended_s", "peak_bytes_per_s"),
+        **_floats("full_s", "full_share", "contended_s", "contended_share", "lost_s"),
+        **_floats("peak_bytes_per_s"),
+    },
+    "link_users": {
+        "link": _TEXT,
+        "user": _TEXT,
+        "other": _TEXT,
+        **_floats("contended_s", "lost_s"),
     },
     "devices": {
         "device": "int64",
@@ -114,6 +121,7 @@ def links_frame(
 
     busy: bytes drain over it (latencies and launches are not in it). contended: those of more
     than one transfer. full: it holds one up, at its capacity or at what its protocol makes of it.
+    lost: what all transfers together were slower by than alone, and this link to blame.
     """
     columns = {
         "link": names,
@@ -126,9 +134,11 @@ def links_frame(
         "full_s": usage.full_s,
         "full_share": _share(usage.full_s, elapsed_s),
         "contended_s": usage.contended_s,
+        "contended_share": _share(usage.contended_s, elapsed_s),
+        "lost_s": usage.lost_s,
         "peak_bytes_per_s": usage.peak_bytes_per_s,
     }
-    return _frame("links", columns)
+    return typed_frame("links", columns)
 
 
 def devices_frame(
@@ -165,7 +175,7 @@ def devices_frame(
         "bytes": usage.bytes,
         "energy_j": energy_j,
     }
-    return _frame("devices", columns)
+    return typed_frame("devices", columns)
 
 
 def experts_frame(experts: Iterable[ExpertTokens]) -> pd.DataFrame:
@@ -174,8 +184,8 @@ def experts_frame(experts: Iterable[ExpertTokens]) -> pd.DataFrame:
     Both imbalances are the layer's, the tokens of its fullest device over the mean of its devices:
     `imbalance` of the whole run, `step_imbalance` of each step, which is what devices wait for.
     """
-    parts = [_frame("experts", _expert_columns(tokens)) for tokens in experts]
-    return pd.concat(parts, ignore_index=True) if parts else _frame("experts", {})
+    parts = [typed_frame("experts", _expert_columns(tokens)) for tokens in experts]
+    return pd.concat(parts, ignore_index=True) if parts else typed_frame("experts", {})
 
 
 def _expert_columns(tokens: ExpertTokens) -> Mapping[str, Any]:
@@ -224,10 +234,10 @@ def _of_rows(frame: str, rows: RowTable[Any]) -> pd.DataFrame:
         if dtype == "Int64":
             column = columns[name]
             columns[name] = pd.arrays.IntegerArray(column.copy(), column < 0)
-    return _frame(frame, columns)
+    return typed_frame(frame, columns)
 
 
-def _frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+def typed_frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
     """A frame with all of its columns; those not given are empty (or, in a wider frame, NaN)."""
     rows = len(next(iter(columns.values()), ()))
     missing = [np.nan] * rows

@@ -112,11 +112,43 @@ class LinkUsage:
     contended_s: np.ndarray
     """With more than one transfer in flight on it."""
     peak_bytes_per_s: np.ndarray
+    meetings: dict[tuple[str, str], "Meeting"] = field(default_factory=dict)
+    """By the names of two users, in order."""
 
     @classmethod
     def of(cls, links: int) -> Self:
         """An unused network of so many links."""
-        return cls(*(np.zeros(links) for _ in range(5)))
+        bytes_, busy_s, full_s, contended_s, peak = np.zeros((5, links))
+        return cls(bytes_, busy_s, full_s, contended_s, peak)
+
+    @property
+    def lost_s(self) -> np.ndarray:
+        """(links) What transfers lost there against what they take alone, added up."""
+        lost_s = np.zeros(len(self.bytes))
+        for meeting in self.meetings.values():
+            lost_s += meeting.lost_s.sum(axis=0)
+        return lost_s
+
+    def meeting(self, one: str, other: str) -> "Meeting":
+        """What is known of these two users, whose names are in order."""
+        found = self.meetings.get((one, other))
+        if found is None:
+            found = self.meetings[one, other] = Meeting.of(len(self.bytes))
+        return found
+
+
+class Meeting(NamedTuple):
+    """Two users of links: when they were on each together, and held each other up there."""
+
+    together_s: np.ndarray
+    """(links)"""
+    lost_s: np.ndarray
+    """(2, links): by the first, held up by the second, and the other way round."""
+
+    @classmethod
+    def of(cls, links: int) -> Self:
+        """Two that have not met yet, on so many links."""
+        return cls(np.zeros(links), np.zeros((2, links)))
 
 
 @dataclass(slots=True)

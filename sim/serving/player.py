@@ -106,7 +106,8 @@ class Player:
                 yield sleep_until(env, end_s, ENDS)
                 continue
             assert self.fabric is not None
-            moved = yield self.fabric.transfer(plan.loads(number), end_s, phase_start_s)
+            user = f"{self.log.name} {phase.slot}"
+            moved = yield self.fabric.transfer(plan.loads(number), user, end_s, phase_start_s)
             if not moved.was_alone:
                 seconds[number], was_alone[number] = moved.duration_s, False
                 origin_s = end_s = env.now

@@ -49,6 +49,11 @@ class ReplicaLog:
     keeps_steps: bool = True
     keeps_transfers: bool = False
 
+    @property
+    def name(self) -> str:
+        """What the replica is called where links tell who used them."""
+        return f"{self.pool}/{self.replica}"
+
     def request(
         self,
         sequence: ServedSequence,

@@ -45,7 +45,7 @@ def test_the_folder_has_every_frame_the_summary_and_the_scenario(tmp_path: Path)
     assert saved.summary == run.summary()
     assert saved.manifest["versions"]["moesim"] == sim.__version__
     assert saved.manifest["trace_sha256"] is None
-    for name in ("requests", "steps", "links", "devices", "experts", "transfers"):
+    for name in ("requests", "steps", "links", "link_users", "devices", "experts", "transfers"):
         pd.testing.assert_frame_equal(saved.frames[name], getattr(run, name))
 
 
@@ -171,3 +171,23 @@ def test_a_request_too_many_waits_for_an_answer(tmp_path: Path) -> None:
     assert (bounded["completed"], bounded["max_concurrency"]) == (5, 1)
     # One after another: the run lasts as long as all answers together, but for the first's arrival.
     assert bounded["duration"] == pytest.approx(5 * bounded["mean_e2el_ms"] / 1000, abs=0.005)
+
+
+def test_links_are_explained_in_place_of_the_summary(tmp_path: Path) -> None:
+    path = written(tmp_path)
+
+    shown, as_json = (moesim("run", path, "--explain", "links", *more) for more in ([], ["--json"]))
+
+    assert "busiest links" in shown.out
+    assert "TTFT" not in shown.out
+    ((title, rows),) = json.loads(as_json.out).items()
+    assert title in shown.out
+    assert rows[0]["link"] in shown.out
+
+
+def test_what_has_no_links_to_explain_is_refused(tmp_path: Path) -> None:
+    for more in (["--dry-run"], ["--seeds", "2"], ["--kernel-errors"]):
+        outcome = moesim("run", written(tmp_path), "--explain", "links", *more)
+
+        assert outcome.status == 2
+        assert "--explain" in outcome.err

@@ -91,7 +91,7 @@ def test_two_overlapping_sends_share_as_by_hand() -> None:
         after_s: float, source: int, target: int, bytes_: float
     ) -> Generator[simpy.Event, Any, None]:
         yield env.timeout(after_s)
-        yield fabric.transfer(p2p(network, source, target).loads(bytes_).at(()))
+        yield fabric.transfer(p2p(network, source, target).loads(bytes_).at(()), f"from {source}")
         ends_s.append(env.now)
 
     env.process(send(0.0, 0, 2, NETWORK_BYTES_PER_S))

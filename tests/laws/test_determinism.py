@@ -37,7 +37,7 @@ GROUPED = LATENT.model_copy(
 )
 """Its routing law is sampled, not exact."""
 
-FRAMES = ("requests", "steps", "transfers", "experts", "links", "devices")
+FRAMES = ("requests", "steps", "transfers", "experts", "links", "link_users", "devices")
 
 
 def as_csv(run: Run) -> bytes:

@@ -182,6 +182,6 @@ def test_a_replica_that_is_left_alone_on_shared_links_runs_as_if_fused() -> None
 
     fused, phased = simulate(alone), simulate(beside)
 
-    for name in ("requests", "steps", "transfers", "links"):
+    for name in ("requests", "steps", "transfers", "links", "link_users"):
         one, other = getattr(fused, name), getattr(phased, name)
         pd.testing.assert_frame_equal(one, other, check_exact=True)

@@ -79,7 +79,7 @@ def check(asked: Scenario, power: int) -> None:
 
     slow, fast = simulate(asked), simulate(faster(asked, times))
 
-    for name in ("requests", "steps", "transfers", "experts", "links"):
+    for name in ("requests", "steps", "transfers", "experts", "links", "link_users"):
         expected = scaled(getattr(slow, name), times)
         pd.testing.assert_frame_equal(getattr(fast, name), expected, check_exact=True)
     without_energy = [name for name in slow.devices.columns if name != "energy_j"]

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from sim.network.accounting import add_alone, add_bytes, add_interval
+from sim.network.contention import Moving
 from sim.network.loads import Loads, Spread, mask_of
 from sim.record.recorder import LinkUsage
 
@@ -71,7 +72,10 @@ def test_no_bytes_leave_no_trace() -> None:
 
 def test_an_interval_is_contended_where_two_have_bytes() -> None:
     usage = LinkUsage.of(3)
-    moving = [(loads([0, 1], [10.0, 20.0]), 0.5), (loads([1, 2], [10.0, 0.0]), 1.0)]
+    moving = [
+        Moving(loads([0, 1], [10.0, 20.0]), 0.5, "a", 0.0),
+        Moving(loads([1, 2], [10.0, 0.0]), 1.0, "b", 0.0),
+    ]
 
     add_interval(usage, moving, 2.0, CAPACITY)
 
@@ -84,7 +88,7 @@ def test_an_interval_is_contended_where_two_have_bytes() -> None:
 def test_an_interval_adds_no_bytes_and_an_ended_transfer_all_of_its_own() -> None:
     usage = LinkUsage.of(3)
 
-    add_interval(usage, [(loads([0], [10.0]), 0.5)], 1.0, CAPACITY)
+    add_interval(usage, [Moving(loads([0], [10.0]), 0.5, "a", 0.0)], 1.0, CAPACITY)
     before = usage.bytes.sum()
     add_bytes(usage, loads([0, 2], [10.0, 5.0]))
 
@@ -96,7 +100,7 @@ def test_in_company_a_transfer_at_its_own_best_is_held_up_by_its_fullest_link() 
     usage = LinkUsage.of(3)
     slow = loads([0, 1], [10.0, 5.0]).at_efficiency(0.5, CAPACITY)
 
-    add_interval(usage, [(slow, 1 / slow.drain_s(CAPACITY))], 2.0, CAPACITY)
+    add_interval(usage, [Moving(slow, 1 / slow.drain_s(CAPACITY), "a", 0.0)], 2.0, CAPACITY)
 
     fullest = int(np.argmax(np.array([10.0, 5.0]) / CAPACITY[:2]))
     assert usage.full_s[fullest] == 2.0

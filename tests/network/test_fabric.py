@@ -58,11 +58,12 @@ def run(capacity: FloatArray, transfers: Sequence[tuple[float, Loads]]) -> Run:
             if moved.was_alone:
                 add_alone(usage, what, capacity)
 
-        fabric.transfer(what).callbacks.append(lambda event: note(event.value))
+        fabric.transfer(what, str(number)).callbacks.append(lambda event: note(event.value))
 
     for number, (at_s, what) in enumerate(transfers):
         call_at(env, at_s, STARTS, lambda number=number, what=what: start(number, what))  # type: ignore[misc]
     env.run()
+    fabric.close()
     return Run([ends[number] for number in range(len(transfers))], usage)
 
 
@@ -191,7 +192,7 @@ def test_an_end_is_seen_at_its_instant_before_what_starts_there() -> None:
     fabric = Fabric(env, ONE_LINK, LinkUsage.of(1))
     order: list[str] = []
     call_at(env, 1.0, STARTS, lambda: order.append("start"))
-    fabric.transfer(loads({0: 100.0})).callbacks.append(lambda _: order.append("end"))
+    fabric.transfer(loads({0: 100.0}), "one").callbacks.append(lambda _: order.append("end"))
 
     env.run()
 
@@ -204,8 +205,8 @@ def test_a_transfer_can_be_waited_for_by_a_process() -> None:
     seen: list[Moved] = []
 
     def process() -> ProcessGenerator:
-        seen.append((yield fabric.transfer(loads({0: 100.0}))))
-        seen.append((yield fabric.transfer(loads({0: 50.0}))))
+        seen.append((yield fabric.transfer(loads({0: 100.0}), "one")))
+        seen.append((yield fabric.transfer(loads({0: 50.0}), "one")))
 
     env.process(process())
     env.run()
@@ -288,7 +289,7 @@ def test_ends_wait_for_no_one_else_at_their_instant() -> None:
     fabric = Fabric(env, ONE_LINK, LinkUsage.of(1))
     seen: list[float] = []
     for _ in range(3):
-        fabric.transfer(loads({0: 100.0})).callbacks.append(lambda _: seen.append(env.now))
+        fabric.transfer(loads({0: 100.0}), "one").callbacks.append(lambda _: seen.append(env.now))
     call_at(env, 3.0, ENDS, lambda: None)
 
     env.run()

@@ -11,6 +11,7 @@ from sim.record.frames import (
     steps_frame,
     transfers_frame,
 )
+from sim.record.link_users import link_users_frame
 from sim.record.recorder import ExpertTokens, Recorder, RequestRow, Status, StepRow, TransferRow
 
 
@@ -94,6 +95,9 @@ def recorder() -> Recorder:
     made.links.busy_s[:] = [1.0, 2.0]
     made.links.full_s[:] = [0.5, 0.0]
     made.links.contended_s[:] = [0.25, 0.0]
+    meeting = made.links.meeting("serve/0 send", "serve/1 send")
+    meeting.together_s[0] = 0.25
+    meeting.lost_s[:, 0] = [0.125, 0.0625]
     made.links.peak_bytes_per_s[:] = [100.0, 10.0]
     made.devices.compute_busy_s[:2] = [2.0, 1.0]
     made.devices.wait_s[:2] = [0.0, 1.0]
@@ -120,6 +124,7 @@ def frames(made: Recorder) -> dict[str, pd.DataFrame]:
             made.links,
             made.elapsed_s,
         ),
+        "link_users": link_users_frame(["a>b", "b>a"], made.links),
         "devices": devices_frame(
             ["box0/gpus0", "box0/gpus1", "box0/gpus2"],
             pools,

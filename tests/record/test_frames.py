@@ -5,6 +5,7 @@ import pytest
 
 from sim.errors import SimulationError
 from sim.record.frames import DTYPES, devices_frame, experts_frame, links_frame, requests_frame
+from sim.record.link_users import link_users_frame
 from sim.record.recorder import DeviceUsage, ExpertTokens, LinkUsage, Recorder, RequestRow
 from sim.record.row_table import RowTable
 from tests.record.example import frames, recorder, request
@@ -66,6 +67,33 @@ def test_link_shares_are_of_the_run_and_of_the_capacity() -> None:
     # 60 bytes of the 400 that 4 s could carry; busy 1 s and full half a second of 4 s.
     assert first["utilization_share"] == 0.15
     assert (first["busy_share"], first["full_share"]) == (0.25, 0.125)
+
+
+def test_two_that_met_have_a_row_from_the_side_of_each() -> None:
+    found = frames(recorder())["link_users"]
+
+    assert found["link"].tolist() == ["a>b", "a>b"]
+    assert found["user"].tolist() == ["serve/0 send", "serve/1 send"]
+    assert found["other"].tolist() == ["serve/1 send", "serve/0 send"]
+    assert found["contended_s"].tolist() == [0.25, 0.25]
+    assert found["lost_s"].tolist() == [0.125, 0.0625]
+
+
+def test_what_is_lost_on_a_link_is_what_its_users_lost() -> None:
+    found = frames(recorder())["links"]
+
+    assert found["lost_s"].tolist() == [0.1875, 0.0]
+    assert found["contended_share"].tolist() == [0.0625, 0.0]
+
+
+def test_a_user_that_met_itself_has_one_row() -> None:
+    usage = LinkUsage.of(1)
+    meeting = usage.meeting("weights", "weights")
+    meeting.together_s[:], meeting.lost_s[:] = 1.0, 0.25
+
+    found = link_users_frame(["a>b"], usage)
+
+    assert found["lost_s"].tolist() == [0.5]
 
 
 def test_shares_of_a_run_that_took_no_time_are_nan() -> None:
