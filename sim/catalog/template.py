@@ -89,7 +89,7 @@ def _value(
 ) -> Iterator[str]:
     below = list(specs_in(field.annotation))
     is_list = isinstance(field.default, tuple)
-    if len(below) == 1 and (field.is_required() or field.default is not None):
+    if len(below) == 1 and (field.is_required() or field.default not in (None, ())):
         inner = list(_keys(below[0], schema, names, f"{indent}  " + "  " * is_list))
         yield f"{indent}{key}:"
         yield from _as_entry(inner, f"{indent}  ") if is_list else inner

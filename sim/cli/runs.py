@@ -111,6 +111,8 @@ def run(
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
     output.show_json(finished.summary()) if as_json else output.show(*run_tables(finished))
+    for line in finished.stops:
+        _say(f"moesim: {line}")
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")

@@ -3,10 +3,13 @@
 A transfer that meets nobody is two timers and nothing else, and ends at exactly the instant that
 its loads say. Those that share links, directly or through one another, form a crowd; every start
 or end in it is a new sharing of that crowd alone, one for all that happens at an instant.
+
+Where the network changes, what is left of a transfer goes on over the links, and at the speeds, that
+it would have in the new one; its latency is not paid again. With no way left it waits for one.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -30,8 +33,23 @@ class Moved(NamedTuple):
 
     duration_s: float
     was_alone: bool
-    """It shared no link with anybody; if it did, the fabric has accounted for its seconds on links.
-    Bytes are for the caller to account for, who knows whether its step came to its end."""
+    """It shared no link with anybody, and these did not change; if not, the fabric has accounted
+    for its seconds on links. Bytes are for the caller to account for, who knows whether its step
+    came to its end."""
+    parts: "tuple[Part, ...]" = ()
+    """What went where, if the network changed meanwhile."""
+
+
+class Part(NamedTuple):
+    """So much of a transfer went as these loads say."""
+
+    loads: Loads
+    share: float
+
+
+Anew = Callable[[], Loads | None]
+"""The loads of a transfer in the network as it is now: the very same ones where nothing changed
+for it, None while there is no way."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +66,32 @@ class _Flow:
     left_share: float = 1.0
     was_alone: bool = True
     timer_number: int = 0
+    anew: Anew | None = None
+    asked: Loads | None = None
+    """What was asked for last, to be told from what is new; None while there is no way."""
+    parts: list[Part] = field(default_factory=list)
+    """What went before each change of the network that changed it."""
     crowd: "_Crowd" = field(init=False)
+
+    def redirect(self, loads: Loads | None, capacity_bytes_per_s: FloatArray) -> None:
+        """Let what is left go as these loads say; with None it has no way."""
+        gone = sum(part.share for part in self.parts)
+        self.parts.append(Part(self.loads, 1.0 - self.left_share - gone))
+        self.was_alone = False
+        self.asked = loads
+        self.share_per_s = 0.0
+        self.timer_number += 1
+        if loads is not None:
+            self.loads = loads.on_links()
+            needed_s = self.loads.needed_s(capacity_bytes_per_s).max(initial=0.0)
+            self.drain_s = max(float(needed_s), float(loads.least_drain_s))
+
+    def all_parts(self) -> tuple[Part, ...]:
+        """What went where, if not all of it went one way."""
+        if not self.parts:
+            return ()
+        last = Part(self.loads, 1.0 - sum(part.share for part in self.parts))
+        return (*self.parts, last)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,25 +112,34 @@ class Fabric:
     ) -> None:
         self._env = env
         self._capacity_bytes_per_s = capacity_bytes_per_s
+        # Until the sharing at the end of an instant, what is accounted for happened before it.
+        self._capacity_so_far = capacity_bytes_per_s
         self._usage = usage
         # Both are ordered sets.
         self._crowds: dict[_Crowd, None] = {}
         self._stale: dict[_Crowd, None] = {}
+        self._is_changed = False
+        # For a way.
+        self._waiting: list[_Flow] = []
 
     def transfer(
         self,
         loads: Loads,
         alone_ends_at_s: float | None = None,
         started_s: float | None = None,
+        anew: Anew | None = None,
     ) -> Event:
         """Move bytes, from now on; the event comes at the end, with `Moved` as its value.
 
         Who has reckoned already when it ends if it meets nobody can say so, to the last bit. One
-        that started earlier has been alone so far.
+        that started earlier has been alone so far. Where the network changes `anew` is asked, and
+        who has none goes on as before.
         """
         done = self._env.event()
         started_s = self._env.now if started_s is None else started_s
-        drain_s = float(loads.drain_s(self._capacity_bytes_per_s))
+        is_under_way = started_s < self._env.now
+        capacity = self._capacity_so_far if is_under_way else self._capacity_bytes_per_s
+        drain_s = float(loads.drain_s(capacity))
         alone_s = loads.latency_s + drain_s
         ends_at_s = started_s + alone_s if alone_ends_at_s is None else alone_ends_at_s
         if drain_s == 0:
@@ -95,6 +147,7 @@ class Fabric:
             call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
         flow = _Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
+        flow.anew, flow.asked = anew, loads
         drains_at_s = started_s + loads.latency_s
         if drains_at_s < self._env.now:
             self._begin(flow, drains_at_s)
@@ -102,8 +155,19 @@ class Fabric:
             call_at(self._env, drains_at_s, STARTS, lambda: self._begin(flow, drains_at_s))
         return done
 
+    def change(self, capacity_bytes_per_s: FloatArray) -> None:
+        """From now on links carry so much, and transfers are asked which way they go."""
+        self._capacity_bytes_per_s = capacity_bytes_per_s
+        self._is_changed = True
+        call_at(self._env, self._env.now, RESHARE, self._reshare)
+
     def _begin(self, flow: _Flow, since_s: float) -> None:
         """Put the first byte on the links; or those that are left, if it is there since earlier."""
+        if flow.anew is not None and since_s >= self._env.now:
+            loads = flow.anew()
+            if loads is not flow.asked:
+                self._begin_elsewhere(flow, loads)
+                return
         mask = flow.loads.mask
         met = [crowd for crowd in self._crowds if crowd.mask & mask]
         if met:
@@ -113,17 +177,21 @@ class Fabric:
         self._form([flow], mask).since_s = since_s
         self._plan_end(flow, flow.alone_ends_at_s)
 
+    def _begin_elsewhere(self, flow: _Flow, loads: Loads | None) -> None:
+        """Put the first byte on the links of a network that changed in the latency before it."""
+        flow.redirect(loads, self._capacity_bytes_per_s)
+        if loads is None:
+            self._waiting.append(flow)
+            return
+        met = [crowd for crowd in self._crowds if crowd.mask & loads.mask]
+        self._join(flow, met)
+
     def _join(self, flow: _Flow, met: list[_Crowd]) -> None:
         flow.share_per_s = 0.0
-        mask = flow.loads.mask
-        for crowd in met:
-            self._account(crowd)
-            self._dissolve(crowd)
-            mask |= crowd.mask
-        flows = [*(other for crowd in met for other in crowd.flows), flow]
-        for other in flows:
-            other.was_alone = False
-            other.loads = other.loads.on_links()
+        mask = reduce(or_, (crowd.mask for crowd in met), flow.loads.mask)
+        flows = [*(other for crowd in met for other in self._loosened(crowd)), flow]
+        flow.was_alone = False
+        flow.loads = flow.loads.on_links()
         self._share_anew(self._form(flows, mask))
 
     def _end(self, flow: _Flow, timer_number: int) -> None:
@@ -139,7 +207,8 @@ class Fabric:
         crowd.flows.remove(flow)
         crowd.mask = reduce(or_, (other.loads.mask for other in crowd.flows), 0)
         self._share_anew(crowd)
-        flow.done.succeed(Moved(self._env.now - flow.started_s, was_alone=False))
+        took_s = self._env.now - flow.started_s
+        flow.done.succeed(Moved(took_s, was_alone=False, parts=flow.all_parts()))
 
     def _account(self, crowd: _Crowd) -> None:
         """Bring a crowd's use of links, and what is left of each transfer, up to now."""
@@ -147,7 +216,7 @@ class Fabric:
         if interval_s == 0:
             return
         moving = [(flow.loads, flow.share_per_s) for flow in crowd.flows]
-        add_interval(self._usage, moving, interval_s, self._capacity_bytes_per_s)
+        add_interval(self._usage, moving, interval_s, self._capacity_so_far)
         for flow in crowd.flows:
             flow.left_share -= flow.share_per_s * interval_s
         crowd.since_s = self._env.now
@@ -159,12 +228,50 @@ class Fabric:
         self._stale[crowd] = None
 
     def _reshare(self) -> None:
+        if self._is_changed:
+            self._go_on_anew()
         stale, self._stale = self._stale, {}
         for crowd in stale:
             self._dissolve(crowd)
             for flows, mask in _apart(crowd.flows):
                 self._form(flows, mask)
                 self._set_rates(flows)
+
+    def _go_on_anew(self) -> None:
+        """Let those for whom the network has changed go on in it, with all whom they meet there."""
+        self._is_changed = False
+        loose: list[_Flow] = []
+        redirected: list[tuple[_Flow, Loads | None]] = []
+        for crowd in list(self._crowds):
+            found = [(flow, flow.anew()) for flow in crowd.flows if flow.anew is not None]
+            found = [(flow, loads) for flow, loads in found if loads is not flow.asked]
+            if found:
+                redirected += found
+                loose += self._loosened(crowd)
+        waited, self._waiting = self._waiting, []
+        redirected += [(flow, flow.anew()) for flow in waited if flow.anew is not None]
+        loose += waited
+        for flow, loads in redirected:
+            if loads is not None or flow.asked is not None:
+                flow.redirect(loads, self._capacity_bytes_per_s)
+        self._waiting = [flow for flow in loose if flow.asked is None]
+        moving = [flow for flow in loose if flow.asked is not None]
+        mask = reduce(or_, (flow.loads.mask for flow in moving), 0)
+        for crowd in [crowd for crowd in self._crowds if crowd.mask & mask]:
+            moving += self._loosened(crowd)
+        for flows, of_part in _apart(moving):
+            self._form(flows, of_part)
+            self._set_rates(flows)
+        self._capacity_so_far = self._capacity_bytes_per_s
+
+    def _loosened(self, crowd: _Crowd) -> list[_Flow]:
+        """The transfers of a crowd that is no more, each of which has now met somebody."""
+        self._account(crowd)
+        self._dissolve(crowd)
+        for flow in crowd.flows:
+            flow.was_alone = False
+            flow.loads = flow.loads.on_links()
+        return crowd.flows
 
     def _set_rates(self, flows: list[_Flow]) -> None:
         for flow, share_per_s in zip(flows, self._rates(flows), strict=True):

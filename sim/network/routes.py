@@ -7,7 +7,9 @@ passes through it is one more link of every route that passes through.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -75,6 +77,36 @@ class Network:
             # Box plus place in it: a leaf of boxes and a leaf of one rail both spread evenly.
             _spread=tuple(box + number - box_of.index(box) for number, box in enumerate(box_of)),
         )
+
+    def without(
+        self, failed: Collection[int], capacity_bytes_per_s: NDArray[np.float64]
+    ) -> "Network":
+        """The same links by the same numbers, routed without the failed ones, at these speeds.
+
+        Both directions of a link have to fail. Routes do not heed how much a link carries by now.
+        """
+        graph = self._graph.copy()
+        for tail, head, number in self._graph.edges(data="number"):
+            if number in failed:
+                graph.remove_edge(tail, head)
+        found_anew: dict[str, Any] = {
+            one.name: {} for one in fields(self) if one.default_factory is dict
+        }
+        return replace(
+            self, capacity_bytes_per_s=capacity_bytes_per_s, _graph=graph, **found_anew
+        )
+
+    def out_of_reach(self, devices: Iterable[int]) -> list[int]:
+        """Those that have no way to where most of these devices are."""
+        part_of = {
+            name: number
+            for number, part in enumerate(nx.weakly_connected_components(self._graph))
+            for name in part
+        }
+        parts: dict[int, list[int]] = {}
+        for device in devices:
+            parts.setdefault(part_of[self.device_names[device]], []).append(device)
+        return sum(sorted(parts.values(), key=len, reverse=True)[1:], [])
 
     @property
     def devices(self) -> int:

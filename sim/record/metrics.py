@@ -8,6 +8,7 @@ were cut off included.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def summary(
         **_device_use(recorder, devices, tokens),
         **_fullest_link(links),
         **_measured(measured),
+        "sim_stops": [asdict(stop) for stop in recorder.stops],
         **(_lists(recorder, requests) if detailed else {}),
     }
 

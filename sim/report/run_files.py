@@ -11,7 +11,7 @@ from sim.serving.deployment import DeployedScenario
 from sim.simulation import Run, simulate
 from sim.spec.scenario import Scenario
 
-_FRAMES = ("requests", "steps", "links", "devices", "experts", "transfers")
+_FRAMES = ("requests", "steps", "links", "devices", "experts", "transfers", "movements")
 _LIBRARIES = ("networkx", "numpy", "pandas", "pydantic", "simpy")
 
 

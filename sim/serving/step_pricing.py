@@ -5,6 +5,7 @@ its slowest one.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -67,11 +68,28 @@ class StepPricer:
         self._activated: Callable[[int], np.ndarray] | None = None
         if law is not None:
             self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
-        self.ruled: RuledSteps | None = None
+        self.ruled: RuledSteps | None = self._ruled()
         """Where the sums of a step are all that its price depends on, and are those of one rank."""
-        if law is None and layout.dp == 1:
-            overhead_s = scenario.engine.profile.step_overhead_s
-            self.ruled = RuledSteps(self._program, self._ranks, self._transfers, overhead_s)
+
+    def on(self, network: Network) -> "StepPricer":
+        """The same replica on a network that has changed; ScenarioError where it cannot run."""
+        other = copy(self)
+        other._transfers = StepTransfers(
+            self._scenario, self._layout, network, self._program.slots
+        )
+        other.ruled = other._ruled()
+        return other
+
+    def _ruled(self) -> RuledSteps | None:
+        if self._law is not None or self._layout.dp > 1:
+            return None
+        overhead_s = self._scenario.engine.profile.step_overhead_s
+        return RuledSteps(self._program, self._ranks, self._transfers, overhead_s)
+
+    @property
+    def capacity_bytes_per_s(self) -> np.ndarray:
+        """Of every link."""
+        return self._transfers.capacity_bytes_per_s
 
     @property
     def used_links(self) -> frozenset[int]:
