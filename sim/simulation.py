@@ -59,15 +59,16 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     network = ChangingNetwork(env, deployed, fabric, replicas, movers, circle, door, recorder)
     if deployed.changes:
         network.start()
-    for actor in (*replicas, *movers):
-        env.process(actor.run())
+    for process in (*(one.run() for one in replicas), *(one.run() for one in movers)):
+        env.process(process)
     for client in _clients(env, scenario, found.requests, door):
         env.process(client)
-    _run_to_end(env, scenario, door, network)
+    recorder.elapsed_s = _run_to_end(env, scenario, door, network)
     door.stop()
-    for actor in (*replicas, *movers):
-        actor.stop()
-    recorder.elapsed_s = env.now
+    for replica in replicas:
+        replica.stop(recorder.elapsed_s)
+    for mover in movers:
+        mover.stop()
     _check_conservation(recorder, door.submitted)
     return Run(deployed, recorder)
 
@@ -103,11 +104,12 @@ def _replicas(
     for one, company in zip(deployed.replicas, circle, strict=False):
         player = Player(
             env,
-            prices(one.pricer, deployed),
+            prices(one.pricer),
             replica_log(deployed, one, recorder),
             company,
             fabric,
             plays_phases=scenario.fidelity == "layer",
+            plans_each_step=scenario.record.transfers,
             network_changes=bool(deployed.changes),
         )
         ranks = [_rank(scenario, one, rank) for rank in range(one.layout.dp)]
@@ -136,7 +138,8 @@ def _clients(
 
 def _run_to_end(
     env: simpy.Environment, scenario: Scenario, door: FrontDoor, network: ChangingNetwork
-) -> None:
+) -> float:
+    """When it ended: with the last answer, where it is cut, or where all that is left is stuck."""
     end = door.closed
     if scenario.until_s is not None:
         end = end | sleep_until(env, scenario.until_s, CUT)
@@ -146,9 +149,10 @@ def _run_to_end(
         # SimPy's way to say that every process waits and none will wake another.
         if "No scheduled events left" not in str(stuck):
             raise
-        if network.stops_somebody:
-            return
-        raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
+        if network.is_stuck_since_s is None:
+            raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
+        return network.is_stuck_since_s
+    return env.now
 
 
 def _check_conservation(recorder: Recorder, submitted: int) -> None:

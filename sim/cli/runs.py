@@ -96,11 +96,7 @@ def run(
         _run_seeds(deployed.scenario, seeds, warm_up, out, table_format, as_json=as_json)
         return
     if dry_run:
-        from sim.study.dry_run import dry_run as lay_out
-        from sim.study.dry_run_rows import dry_run_rows
-
-        rows = dry_run_rows(lay_out(deployed))
-        output.show_json(rows) if as_json else output.show_rows(rows)
+        _dry_run(deployed, as_json=as_json)
         return
     from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
@@ -116,6 +112,15 @@ def run(
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")
+
+
+def _dry_run(deployed: Any, *, as_json: bool) -> None:
+    from sim.report import output
+    from sim.study.dry_run import dry_run
+    from sim.study.dry_run_rows import dry_run_rows
+
+    rows = dry_run_rows(dry_run(deployed))
+    output.show_json(rows) if as_json else output.show_rows(rows)
 
 
 def _check_kernel_errors(*, is_asked: bool, others: dict[str, Any]) -> None:

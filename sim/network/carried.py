@@ -14,7 +14,7 @@ class Carried(NamedTuple):
     loads: Loads
     share: float = 1.0
     alone_on_bytes_per_s: FloatArray | None = None
-    """Links of this speed, if it was alone on them; if not, the fabric has accounted for seconds."""
+    """Links of this speed, if it was alone on them; else the fabric has accounted for seconds."""
 
 
 def carried(loads: Loads, moved: Moved, capacity_bytes_per_s: FloatArray) -> list[Carried]:

@@ -1,7 +1,7 @@
 """The network as it changes during a run: which links have failed when, and what others carry.
 
-A failed link is down in both directions, as its ends agree on whether it is up. A degraded one keeps
-its routes. Where several happenings hold one link, a failure does, or the least share.
+A failed link is down in both directions, as its ends agree on whether it is up. A degraded one
+keeps its routes. Where several happenings hold one link, a failure does, or the least share.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,8 @@ A transfer that meets nobody is two timers and nothing else, and ends at exactly
 its loads say. Those that share links, directly or through one another, form a crowd; every start
 or end in it is a new sharing of that crowd alone, one for all that happens at an instant.
 
-Where the network changes, what is left of a transfer goes on over the links, and at the speeds, that
-it would have in the new one; its latency is not paid again. With no way left it waits for one.
+Where the network changes, what is left of a transfer goes on over the links, and at the speeds,
+that it would have in the new one; its latency is not paid again. With no way left it waits for one.
 """
 
 import math

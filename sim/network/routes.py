@@ -92,21 +92,18 @@ class Network:
         found_anew: dict[str, Any] = {
             one.name: {} for one in fields(self) if one.default_factory is dict
         }
-        return replace(
-            self, capacity_bytes_per_s=capacity_bytes_per_s, _graph=graph, **found_anew
-        )
+        return replace(self, capacity_bytes_per_s=capacity_bytes_per_s, _graph=graph, **found_anew)
 
     def out_of_reach(self, devices: Iterable[int]) -> list[int]:
         """Those that have no way to where most of these devices are."""
-        part_of = {
-            name: number
-            for number, part in enumerate(nx.weakly_connected_components(self._graph))
-            for name in part
-        }
-        parts: dict[int, list[int]] = {}
-        for device in devices:
-            parts.setdefault(part_of[self.device_names[device]], []).append(device)
-        return sum(sorted(parts.values(), key=len, reverse=True)[1:], [])
+        there = {self.device_names[device]: device for device in devices}
+        parts = [
+            ([there[name] for name in there if name in part], len(part))
+            for part in nx.weakly_connected_components(self._graph)
+        ]
+        # Of halves, that with the larger part of the cluster counts as the most.
+        _, *others = sorted(parts, key=lambda part: (len(part[0]), part[1]), reverse=True)
+        return sorted(device for part, _ in others for device in part)
 
     @property
     def devices(self) -> int:

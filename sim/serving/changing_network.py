@@ -40,6 +40,8 @@ class ChangingNetwork:
     """Of the replicas, then of the movers."""
     door: FrontDoor
     recorder: Recorder
+    _last_s: float = 0.0
+    """When something happened to it."""
     _itself: Company = field(default_factory=Company)
     """Disturbs whoever counts on being alone."""
     _networks: dict[State, Network] = field(default_factory=dict)
@@ -49,18 +51,30 @@ class ChangingNetwork:
     """Those that last."""
 
     @property
-    def stops_somebody(self) -> bool:
-        """Whether a replica stands still."""
-        return bool(self._stops)
+    def is_stuck_since_s(self) -> float | None:
+        """When the last thing happened, where nothing more can; None if no replica stands still."""
+        if not self._stops:
+            return None
+        # Timers that were replaced are still to run out, so the clock does not say.
+        waits_s = [one.waits_since_s for one in self.replicas]
+        moves_s = [one.last_s for one in self.movers]
+        return max(self.door.last_s, self._last_s, *waits_s, *moves_s)
 
     def start(self) -> None:
         """Let everything happen at its instant."""
         used_links = [one.pricer.used_links for one in self.deployed.replicas]
         self._introduce(used_links)
+        built = self.deployed.network
+        as_built = frozenset[int](), built.capacity_bytes_per_s.tobytes()
+        self._networks[as_built] = built
+        self._pricers = {
+            (as_built, number): one.pricer for number, one in enumerate(self.deployed.replicas)
+        }
         for change in self.deployed.changes:
             call_at(self.env, change.at_s, CHANGES, partial(self._happen, change))
 
     def _happen(self, change: NetworkChange) -> None:
+        self._last_s = self.env.now
         network = self._network(change)
         self.fabric.change(network.capacity_bytes_per_s)
         used_links = []
@@ -103,7 +117,7 @@ class ChangingNetwork:
 
     def _prices_of(self, pricer: StepPricer) -> Prices:
         """The same object for the same prices."""
-        return self._prices.setdefault(id(pricer), prices(pricer, self.deployed))
+        return self._prices.setdefault(id(pricer), prices(pricer))
 
     def _stop(self, number: int, why: str, change: NetworkChange) -> None:
         if number in self._stops:
@@ -118,11 +132,9 @@ class ChangingNetwork:
             self._stops.pop(number).until_s = self.env.now
 
 
-def prices(pricer: StepPricer, deployed: DeployedScenario) -> Prices:
+def prices(pricer: StepPricer) -> Prices:
     """What a player is told of a pricer."""
-    # Transfers are recorded from plans, which are made one a step.
-    ruled = None if deployed.scenario.record.transfers else pricer.ruled
-    return Prices(pricer.plan, ruled, pricer.capacity_bytes_per_s)
+    return Prices(pricer.plan, pricer.ruled, pricer.capacity_bytes_per_s)
 
 
 def _repriced(one: DeployedReplica, network: Network) -> StepPricer | str:

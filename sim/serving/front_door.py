@@ -23,10 +23,13 @@ class FrontDoor:
         self._waiting: list[ServedSequence] = []
         self._policy = policy
         self.submitted = 0
+        self.last_s = 0.0
+        """When a request came or ended, the last time that one did."""
         self._still_to_end = last
 
     def submit(self, request: Request) -> simpy.Event:
         """Send a request to a replica; the event is its end, however it ends."""
+        self.last_s = self._env.now
         answered = self._env.event()
         answered.callbacks.append(self._count)
         sequence = ServedSequence(request, self._env.now, answered)
@@ -59,6 +62,7 @@ class FrontDoor:
         return self._policy(self.submitted, self._open)
 
     def _count(self, _: simpy.Event) -> None:
+        self.last_s = self._env.now
         self._still_to_end -= 1
         if self._still_to_end == 0:
             self.closed.succeed()

@@ -49,6 +49,8 @@ class Mover:
     recorder: Recorder
     _newest: Loads | None = field(init=False)
     _way: simpy.Event = field(init=False)
+    last_s: float = 0.0
+    """When it began or ended, the last time that it did."""
     _in_flight: MovementRow | None = None
 
     def __post_init__(self) -> None:
@@ -96,11 +98,11 @@ class Mover:
         bytes_ = len(self.pairs) * self.movement.bytes
         alone_s = float(loads.alone_s(speed))
         row = MovementRow(self.movement.name, self.env.now, None, bytes_, alone_s)
-        self._in_flight = row
+        self._in_flight, self.last_s = row, self.env.now
         self.company.begin()
         moved = yield self.fabric.transfer(loads, anew=lambda: self._anew(loads, network))
         self.company.end()
-        self._in_flight = None
+        self._in_flight, self.last_s = None, self.env.now
         for part in carried(loads, moved, speed):
             add_carried(self.recorder.links, part)
         self.recorder.movements.append(row._replace(end_s=self.env.now))

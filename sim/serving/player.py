@@ -42,10 +42,14 @@ class Player:
     """None where there are no links."""
     plays_phases: bool = False
     """Every phase is an event, in company or alone."""
+    plans_each_step: bool = False
+    """Transfers are recorded from plans, which are made one a step."""
     network_changes: bool = False
     """Some time in the run."""
     newest: Prices | None = field(init=False)
     """On the network as it is; None while there is no way between all devices."""
+    waits_since_s: float = 0.0
+    """When it began to wait for a way, the last time that it did."""
     _changed_at_s: float = -math.inf
     _way: simpy.Event = field(init=False)
 
@@ -64,6 +68,7 @@ class Player:
 
     def wait_for_way(self) -> Waiting:
         """Until there is one between all devices."""
+        self.waits_since_s = self.env.now
         while self.newest is None:
             yield self._way
 
@@ -76,7 +81,7 @@ class Player:
         while not stretch.is_over:
             if self.plays_phases or not self.company.is_alone:
                 yield from self._phases(stretch, self._plan(stretch), self.env.now)
-            elif self.prices.ruled is not None:
+            elif self.prices.ruled is not None and not self.plans_each_step:
                 yield from self._many_steps(stretch, self.prices.ruled)
             else:
                 yield from self._one_step(stretch)

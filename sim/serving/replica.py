@@ -86,12 +86,17 @@ class Replica:
             self._player.company.begin()
             yield from self._one_stretch()
 
-    def stop(self) -> None:
+    @property
+    def waits_since_s(self) -> float:
+        """When it began to stand still, the last time that it did."""
+        return self._player.waits_since_s
+
+    def stop(self, ended_s: float) -> None:
         """Record what is open when the run ends."""
         just_ended = self._catch_up()
         last_step = self._step + just_ended
         if self._stretch is not None:
-            self._log.cut(self._stretch, self._env.now)
+            self._log.cut(self._stretch, ended_s)
         for rank in self._ranks:
             for sequence in rank.in_flight:
                 produced = sequence.produced_after(last_step)
