@@ -156,7 +156,7 @@ def _plain(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         case "null":
             return "null"
         case "string":
-            return str(node.get("description", "")) or "a text"
+            return str(node.get("description", "")).removesuffix(".") or "a text"
     return ""
 
 

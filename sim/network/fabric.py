@@ -9,99 +9,21 @@ that it would have in the new one; its latency is not paid again. With no way le
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
 
 import numpy as np
 from simpy import Environment, Event
 
 from sim.network.accounting import add_interval
 from sim.network.fairshare import rates
+from sim.network.flow import Anew, Crowd, Flow, Moved, apart
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
 from sim.record.recorder import LinkUsage
 
 # Rates closer than this are the same: the end that was planned stays.
 _SAME_RATE = 1e-12
-
-
-class Moved(NamedTuple):
-    """How a transfer went."""
-
-    duration_s: float
-    was_alone: bool
-    """It shared no link with anybody, and these did not change; if not, the fabric has accounted
-    for its seconds on links. Bytes are for the caller to account for, who knows whether its step
-    came to its end."""
-    parts: "tuple[Part, ...]" = ()
-    """What went where, if the network changed meanwhile."""
-
-
-class Part(NamedTuple):
-    """So much of a transfer went as these loads say."""
-
-    loads: Loads
-    share: float
-
-
-Anew = Callable[[], Loads | None]
-"""The loads of a transfer in the network as it is now: the very same ones where nothing changed
-for it, None while there is no way."""
-
-
-@dataclass(slots=True, eq=False)
-class _Flow:
-    """A transfer and how far it is."""
-
-    loads: Loads
-    done: Event
-    started_s: float
-    drain_s: float
-    alone_s: float
-    alone_ends_at_s: float
-    share_per_s: float
-    left_share: float = 1.0
-    was_alone: bool = True
-    timer_number: int = 0
-    anew: Anew | None = None
-    asked: Loads | None = None
-    """What was asked for last, to be told from what is new; None while there is no way."""
-    parts: list[Part] = field(default_factory=list)
-    """What went before each change of the network that changed it."""
-    crowd: "_Crowd" = field(init=False)
-
-    def redirect(self, loads: Loads | None, capacity_bytes_per_s: FloatArray) -> None:
-        """Let what is left go as these loads say; with None it has no way."""
-        gone = sum(part.share for part in self.parts)
-        self.parts.append(Part(self.loads, 1.0 - self.left_share - gone))
-        self.was_alone = False
-        self.asked = loads
-        self.share_per_s = 0.0
-        self.timer_number += 1
-        if loads is not None:
-            self.loads = loads.on_links()
-            needed_s = self.loads.needed_s(capacity_bytes_per_s).max(initial=0.0)
-            self.drain_s = max(float(needed_s), float(loads.least_drain_s))
-
-    def all_parts(self) -> tuple[Part, ...]:
-        """What went where, if not all of it went one way."""
-        if not self.parts:
-            return ()
-        last = Part(self.loads, 1.0 - sum(part.share for part in self.parts))
-        return (*self.parts, last)
-
-
-@dataclass(slots=True, eq=False)
-class _Crowd:
-    """Transfers that share links, directly or through one another; mostly a single one."""
-
-    flows: list[_Flow]
-    mask: int
-    since_s: float
-    """Up to when its use of links is accounted for."""
 
 
 class Fabric:
@@ -116,11 +38,11 @@ class Fabric:
         self._capacity_so_far = capacity_bytes_per_s
         self._usage = usage
         # Both are ordered sets.
-        self._crowds: dict[_Crowd, None] = {}
-        self._stale: dict[_Crowd, None] = {}
+        self._crowds: dict[Crowd, None] = {}
+        self._stale: dict[Crowd, None] = {}
         self._is_changed = False
         # For a way.
-        self._waiting: list[_Flow] = []
+        self._waiting: list[Flow] = []
 
     def transfer(
         self,
@@ -146,7 +68,7 @@ class Fabric:
             end = Moved(alone_s, was_alone=True)
             call_at(self._env, ends_at_s, ENDS, lambda: _succeed(done, end))
             return done
-        flow = _Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
+        flow = Flow(loads, done, started_s, drain_s, alone_s, ends_at_s, 1 / drain_s)
         flow.anew, flow.asked = anew, loads
         drains_at_s = started_s + loads.latency_s
         if drains_at_s < self._env.now:
@@ -161,7 +83,7 @@ class Fabric:
         self._is_changed = True
         call_at(self._env, self._env.now, RESHARE, self._reshare)
 
-    def _begin(self, flow: _Flow, since_s: float) -> None:
+    def _begin(self, flow: Flow, since_s: float) -> None:
         """Put the first byte on the links; or those that are left, if it is there since earlier."""
         if flow.anew is not None and since_s >= self._env.now:
             loads = flow.anew()
@@ -177,7 +99,7 @@ class Fabric:
         self._form([flow], mask).since_s = since_s
         self._plan_end(flow, flow.alone_ends_at_s)
 
-    def _begin_elsewhere(self, flow: _Flow, loads: Loads | None) -> None:
+    def _begin_elsewhere(self, flow: Flow, loads: Loads | None) -> None:
         """Put the first byte on the links of a network that changed in the latency before it."""
         flow.redirect(loads, self._capacity_bytes_per_s)
         if loads is None:
@@ -186,7 +108,7 @@ class Fabric:
         met = [crowd for crowd in self._crowds if crowd.mask & loads.mask]
         self._join(flow, met)
 
-    def _join(self, flow: _Flow, met: list[_Crowd]) -> None:
+    def _join(self, flow: Flow, met: list[Crowd]) -> None:
         flow.share_per_s = 0.0
         mask = reduce(or_, (crowd.mask for crowd in met), flow.loads.mask)
         flows = [*(other for crowd in met for other in self._loosened(crowd)), flow]
@@ -194,7 +116,7 @@ class Fabric:
         flow.loads = flow.loads.on_links()
         self._share_anew(self._form(flows, mask))
 
-    def _end(self, flow: _Flow, timer_number: int) -> None:
+    def _end(self, flow: Flow, timer_number: int) -> None:
         # SimPy cannot cancel a timer, so one that a later plan replaced is ignored here.
         if timer_number != flow.timer_number:
             return
@@ -210,7 +132,7 @@ class Fabric:
         took_s = self._env.now - flow.started_s
         flow.done.succeed(Moved(took_s, was_alone=False, parts=flow.all_parts()))
 
-    def _account(self, crowd: _Crowd) -> None:
+    def _account(self, crowd: Crowd) -> None:
         """Bring a crowd's use of links, and what is left of each transfer, up to now."""
         interval_s = self._env.now - crowd.since_s
         if interval_s == 0:
@@ -221,7 +143,7 @@ class Fabric:
             flow.left_share -= flow.share_per_s * interval_s
         crowd.since_s = self._env.now
 
-    def _share_anew(self, crowd: _Crowd) -> None:
+    def _share_anew(self, crowd: Crowd) -> None:
         """Once all starts and ends of this instant are in."""
         if not self._stale:
             call_at(self._env, self._env.now, RESHARE, self._reshare)
@@ -233,15 +155,15 @@ class Fabric:
         stale, self._stale = self._stale, {}
         for crowd in stale:
             self._dissolve(crowd)
-            for flows, mask in _apart(crowd.flows):
+            for flows, mask in apart(crowd.flows):
                 self._form(flows, mask)
                 self._set_rates(flows)
 
     def _go_on_anew(self) -> None:
         """Let those for whom the network has changed go on in it, with all whom they meet there."""
         self._is_changed = False
-        loose: list[_Flow] = []
-        redirected: list[tuple[_Flow, Loads | None]] = []
+        loose: list[Flow] = []
+        redirected: list[tuple[Flow, Loads | None]] = []
         for crowd in list(self._crowds):
             found = [(flow, flow.anew()) for flow in crowd.flows if flow.anew is not None]
             found = [(flow, loads) for flow, loads in found if loads is not flow.asked]
@@ -259,12 +181,12 @@ class Fabric:
         mask = reduce(or_, (flow.loads.mask for flow in moving), 0)
         for crowd in [crowd for crowd in self._crowds if crowd.mask & mask]:
             moving += self._loosened(crowd)
-        for flows, of_part in _apart(moving):
+        for flows, of_part in apart(moving):
             self._form(flows, of_part)
             self._set_rates(flows)
         self._capacity_so_far = self._capacity_bytes_per_s
 
-    def _loosened(self, crowd: _Crowd) -> list[_Flow]:
+    def _loosened(self, crowd: Crowd) -> list[Flow]:
         """The transfers of a crowd that is no more, each of which has now met somebody."""
         self._account(crowd)
         self._dissolve(crowd)
@@ -273,14 +195,14 @@ class Fabric:
             flow.loads = flow.loads.on_links()
         return crowd.flows
 
-    def _set_rates(self, flows: list[_Flow]) -> None:
+    def _set_rates(self, flows: list[Flow]) -> None:
         for flow, share_per_s in zip(flows, self._rates(flows), strict=True):
             if not math.isclose(share_per_s, flow.share_per_s, rel_tol=_SAME_RATE):
                 flow.share_per_s = share_per_s
                 left_s = max(flow.left_share, 0.0) / share_per_s
                 self._plan_end(flow, self._env.now + left_s)
 
-    def _rates(self, flows: list[_Flow]) -> list[float]:
+    def _rates(self, flows: list[Flow]) -> list[float]:
         if len(flows) == 1:
             return [1 / flows[0].drain_s]
         bytes_ = np.zeros((len(flows), len(self._capacity_bytes_per_s)))
@@ -294,36 +216,21 @@ class Fabric:
         shared = rates(bytes_[:, used], streams[:, used], capacity, least_drain_s)
         return [share_per_s.item() for share_per_s in shared]
 
-    def _plan_end(self, flow: _Flow, at_s: float) -> None:
+    def _plan_end(self, flow: Flow, at_s: float) -> None:
         flow.timer_number += 1
         number = flow.timer_number
         call_at(self._env, at_s, ENDS, lambda: self._end(flow, number))
 
-    def _form(self, flows: list[_Flow], mask: int) -> _Crowd:
-        crowd = _Crowd(flows, mask, self._env.now)
+    def _form(self, flows: list[Flow], mask: int) -> Crowd:
+        crowd = Crowd(flows, mask, self._env.now)
         for flow in flows:
             flow.crowd = crowd
         self._crowds[crowd] = None
         return crowd
 
-    def _dissolve(self, crowd: _Crowd) -> None:
+    def _dissolve(self, crowd: Crowd) -> None:
         del self._crowds[crowd]
         self._stale.pop(crowd, None)
-
-
-def _apart(flows: Iterable[_Flow]) -> list[tuple[list[_Flow], int]]:
-    """The transfers, put together only where they share links; with the links of each part."""
-    parts: list[tuple[list[_Flow], int]] = []
-    for flow in flows:
-        together, mask = [flow], flow.loads.mask
-        others = []
-        for part in parts:
-            if part[1] & flow.loads.mask:
-                together, mask = part[0] + together, mask | part[1]
-            else:
-                others.append(part)
-        parts = [*others, (together, mask)]
-    return parts
 
 
 def _succeed(done: Event, end: Moved) -> None:

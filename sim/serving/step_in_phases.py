@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.network.carried import Carried, carried
-from sim.network.fabric import Moved
+from sim.network.flow import Moved
 from sim.network.loads import Loads
 from sim.physics.sums import StepSums
 from sim.serving.prices import Prices

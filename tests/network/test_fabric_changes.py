@@ -8,7 +8,8 @@ import pytest
 from simpy import Environment
 
 from sim.network.carried import add_carried, carried
-from sim.network.fabric import Fabric, Moved, Part
+from sim.network.fabric import Fabric
+from sim.network.flow import Moved, Part
 from sim.network.instants import CHANGES, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
 from sim.record.recorder import LinkUsage
