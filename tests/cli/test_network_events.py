@@ -8,7 +8,7 @@ import pytest
 from tests.cli.commands import moesim
 from tests.cli.scenarios import written
 
-CUT = "links=[{kind: fail, link: box0/gpu3, at: 50 ms}]"
+CUT = "links=[{kind: fail, link: box0/gpu1, at: 50 ms}]"
 
 
 def test_a_device_out_of_reach_is_one_line_and_no_error(tmp_path: Path) -> None:
@@ -16,18 +16,18 @@ def test_a_device_out_of_reach_is_one_line_and_no_error(tmp_path: Path) -> None:
 
     assert outcome.status == 0
     assert outcome.err.splitlines() == [
-        "moesim: box0/gpu3 out of reach from 0.05 s on, with box0/gpu3 failed: "
+        "moesim: box0/gpu1 out of reach from 0.05 s on, with box0/gpu1 failed: "
         "replica 0 of pool main stands still"
     ]
     summary = json.loads(outcome.out)
     assert summary["sim_unfinished"] > 0
-    assert summary["sim_stops"][0]["links"] == ["box0/gpu3"]
+    assert summary["sim_stops"][0]["links"] == ["box0/gpu1"]
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("links=[{kind: fail, link: box0/gpu33, at: 1 s}]", "did you mean 'box0/gpu3'?"),
+        ("links=[{kind: fail, link: box0/gpu13, at: 1 s}]", "did you mean 'box0/gpu3'?"),
         ("links=[{kind: fail, link: box0/gpu3, at: 1}]", "1 is not a number and a unit"),
         ("links=[{kind: fial, link: box0/gpu3, at: 1 s}]", "'fial' is not one of"),
         ("links=[{kind: fail, link: box0/gpu3, at: 1 s, until: 1 s}]", "1 s is not after at = 1 s"),
