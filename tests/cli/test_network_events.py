@@ -21,7 +21,7 @@ def test_a_device_out_of_reach_is_one_line_and_no_error(tmp_path: Path) -> None:
     ]
     summary = json.loads(outcome.out)
     assert summary["sim_unfinished"] > 0
-    assert summary["sim_stops"][0]["links"] == ["box0/gpu1"]
+    assert summary["sim_stops"]["main 0"][0]["links"] == ["box0/gpu1"]
 
 
 @pytest.mark.parametrize(

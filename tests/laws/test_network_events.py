@@ -166,8 +166,8 @@ def test_without_its_only_link_a_device_is_reported_and_its_replica_stands_still
     ]
     summary = run.summary()
     assert summary["sim_unfinished"] == 1
-    assert summary["sim_stops"][0]["from_s"] == half_s
-    assert summary["sim_stops"][0]["until_s"] is None
+    assert summary["sim_stops"]["main 0"][0]["from_s"] == half_s
+    assert summary["sim_stops"]["main 0"][0]["until_s"] is None
     assert half_s <= run.recorder.elapsed_s < 1.1 * half_s
 
 
