@@ -93,6 +93,19 @@ def test_before_and_after_its_bytes_it_is_as_if_the_link_were_so_for_good(
     assert wire.run()["a"].at_s == pytest.approx(took_s)
 
 
+def test_a_link_that_recovers_was_full_until_then() -> None:
+    # 50 bytes at 25 B/s, then 50 at 100 B/s.
+    wire = Wire()
+    wire.change(0.0, np.array([25.0, 50.0]))
+    wire.send("a", 0.0, loads({0: 100.0}))
+    wire.change(2.0, a=as_before)
+
+    ends = wire.run()
+
+    assert ends["a"].at_s == pytest.approx(2.5)
+    assert wire.usage.full_s == pytest.approx([2.5, 0.0])
+
+
 def test_one_that_does_not_notice_is_alone_to_the_bit() -> None:
     wire = Wire()
     wire.send("a", 0.1, loads({1: 7.0}, latency_s=0.2))
