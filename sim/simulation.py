@@ -16,12 +16,14 @@ from sim.network.fabric import Fabric
 from sim.network.instants import CUT, sleep_until
 from sim.physics.energy import energy_j
 from sim.record.recorder import Recorder
+from sim.serving.changing_network import ChangingNetwork, prices, stop_lines
 from sim.serving.clients import closed_loop_client, open_stream
-from sim.serving.company import companies
+from sim.serving.company import Company, companies
 from sim.serving.deployment import DeployedReplica, DeployedScenario, deploy
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
 from sim.serving.measured_share import MeasuredShare, measured_share
+from sim.serving.mover import Mover, movement_loads
 from sim.serving.player import Player
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
@@ -49,37 +51,67 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     recorder.skipped_lines = found.skipped_lines
     env = simpy.Environment()
     fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
-    replicas = list(_replicas(env, deployed, recorder, fabric))
+    circle = companies(list(_used_links(deployed)))
+    replicas = list(_replicas(env, deployed, recorder, fabric, circle))
+    movers = list(_movers(env, deployed, recorder, fabric, circle[len(replicas) :]))
     last = min(len(found.requests), scenario.max_requests or len(found.requests))
     door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
-    for replica in replicas:
-        env.process(replica.run())
+    network = ChangingNetwork(env, deployed, fabric, replicas, movers, circle, door, recorder)
+    if deployed.changes:
+        network.start()
+    for process in (*(one.run() for one in replicas), *(one.run() for one in movers)):
+        env.process(process)
     for client in _clients(env, scenario, found.requests, door):
         env.process(client)
-    _run_to_end(env, scenario, door)
+    recorder.elapsed_s = _run_to_end(env, scenario, door, network)
+    door.stop()
     for replica in replicas:
-        replica.stop()
+        replica.stop(recorder.elapsed_s)
+    for mover in movers:
+        mover.stop()
     fabric.close()
-    recorder.elapsed_s = env.now
     _check_conservation(recorder, door.submitted)
     return Run(deployed, recorder)
 
 
+def _used_links(deployed: DeployedScenario) -> Iterator[frozenset[int]]:
+    """Of the replicas, then of the movements."""
+    for one in deployed.replicas:
+        yield one.pricer.used_links
+    for movement, pairs in deployed.movements:
+        loads = movement_loads(deployed.network, movement, pairs)
+        yield frozenset(() if loads is None else loads.links.tolist())
+
+
+def _movers(
+    env: simpy.Environment,
+    deployed: DeployedScenario,
+    recorder: Recorder,
+    fabric: Fabric,
+    circle: Sequence[Company],
+) -> Iterator[Mover]:
+    for (movement, pairs), company in zip(deployed.movements, circle, strict=True):
+        yield Mover(env, movement, pairs, deployed.network, fabric, company, recorder)
+
+
 def _replicas(
-    env: simpy.Environment, deployed: DeployedScenario, recorder: Recorder, fabric: Fabric
+    env: simpy.Environment,
+    deployed: DeployedScenario,
+    recorder: Recorder,
+    fabric: Fabric,
+    circle: Sequence[Company],
 ) -> Iterator[Replica]:
     scenario = deployed.scenario
-    circles = companies([one.pricer.used_links for one in deployed.replicas])
-    for one, company in zip(deployed.replicas, circles, strict=True):
+    for one, company in zip(deployed.replicas, circle, strict=False):
         player = Player(
             env,
-            one.pricer.plan,
+            prices(one.pricer),
             replica_log(deployed, one, recorder),
             company,
             fabric,
-            # Transfers are recorded from plans, which are made one a step.
-            ruled=None if scenario.record.transfers else one.pricer.ruled,
             plays_phases=scenario.fidelity == "layer",
+            plans_each_step=scenario.record.transfers,
+            network_changes=bool(deployed.changes),
         )
         ranks = [_rank(scenario, one, rank) for rank in range(one.layout.dp)]
         yield Replica(env, ranks, player)
@@ -105,7 +137,10 @@ def _clients(
         yield closed_loop_client(env, common, think_s, door.submit)
 
 
-def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> None:
+def _run_to_end(
+    env: simpy.Environment, scenario: Scenario, door: FrontDoor, network: ChangingNetwork
+) -> float:
+    """When it ended: with the last answer, where it is cut, or where all that is left is stuck."""
     end = door.closed
     if scenario.until_s is not None:
         end = end | sleep_until(env, scenario.until_s, CUT)
@@ -115,7 +150,10 @@ def _run_to_end(env: simpy.Environment, scenario: Scenario, door: FrontDoor) -> 
         # SimPy's way to say that every process waits and none will wake another.
         if "No scheduled events left" not in str(stuck):
             raise
-        raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
+        if network.is_stuck_since_s is None:
+            raise SimulationError(f"the run stopped at {env.now} s with requests open") from stuck
+        return network.is_stuck_since_s
+    return env.now
 
 
 def _check_conservation(recorder: Recorder, submitted: int) -> None:
@@ -157,6 +195,18 @@ class Run:
         from sim.record.frames import transfers_frame
 
         return transfers_frame(self.recorder.transfers)
+
+    @cached_property
+    def movements(self) -> "pd.DataFrame":
+        """One row each time that bytes moved beside serving."""
+        from sim.record.frames import movements_frame
+
+        return movements_frame(self.recorder.movements)
+
+    @property
+    def stops(self) -> list[str]:
+        """A line for each time in which a replica stood still for want of a way."""
+        return list(stop_lines(self.recorder.stops))
 
     @cached_property
     def experts(self) -> "pd.DataFrame":

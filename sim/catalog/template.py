@@ -89,7 +89,7 @@ def _value(
 ) -> Iterator[str]:
     below = list(specs_in(field.annotation))
     is_list = isinstance(field.default, tuple)
-    if len(below) == 1 and (field.is_required() or field.default is not None):
+    if len(below) == 1 and (field.is_required() or field.default not in (None, ())):
         inner = list(_keys(below[0], schema, names, f"{indent}  " + "  " * is_list))
         yield f"{indent}{key}:"
         yield from _as_entry(inner, f"{indent}  ") if is_list else inner
@@ -156,7 +156,7 @@ def _plain(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         case "null":
             return "null"
         case "string":
-            return str(node.get("description", "")) or "a text"
+            return str(node.get("description", "")).removesuffix(".") or "a text"
     return ""
 
 

@@ -110,6 +110,8 @@ def run(
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
     show_run(finished, explain, as_json=as_json)
+    for line in finished.stops:
+        _say(f"moesim: {line}")
     _say_where(out)
     for one in exports:
         _say(f"its export for {one.format} lies in {one.path}")

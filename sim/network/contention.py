@@ -52,6 +52,11 @@ class Meetings:
         if len(self._waiting) >= _MOST_WAITING:
             self.settle()
 
+    def change(self, capacity_bytes_per_s: FloatArray) -> None:
+        """From now on links carry so much."""
+        self.settle()
+        self._capacity_bytes_per_s = capacity_bytes_per_s
+
     def settle(self) -> None:
         """Work out what is still to be; those of the same users on the same links at once."""
         alike: defaultdict[tuple[tuple[str, int], ...], list[_Interval]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """What happens first at one instant, and how to wait for an instant to the bit.
 
-At one instant come, in this order: ends of transfers and steps, arrivals, starts, one new sharing
-of the links that were touched, and the end of a run that is cut.
+At one instant come, in this order: ends of transfers and steps, changes of the network, arrivals,
+starts, one new sharing of the links that were touched, and the end of a run that is cut.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,11 @@ from simpy import Environment, Event
 from simpy.events import EventPriority
 
 ENDS = EventPriority(1)
-ARRIVALS = EventPriority(2)
-STARTS = EventPriority(3)
-RESHARE = EventPriority(4)
-CUT = EventPriority(5)
+CHANGES = EventPriority(2)
+ARRIVALS = EventPriority(3)
+STARTS = EventPriority(4)
+RESHARE = EventPriority(5)
+CUT = EventPriority(6)
 
 
 def delay_until(now_s: float, at_s: float) -> float | None:

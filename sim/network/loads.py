@@ -111,6 +111,27 @@ class Loads:
         least_drain_s = self.drain_s(capacity_bytes_per_s) / efficiency
         return replace(self, least_drain_s=least_drain_s, is_capped=True)
 
+    def at_least(self, least_drain_s: float, capacity_bytes_per_s: FloatArray) -> "Loads":
+        """The same, taking at least so long for its bytes."""
+        drain_s = np.maximum(self.drain_s(capacity_bytes_per_s), least_drain_s)
+        return replace(self, least_drain_s=drain_s, is_capped=True)
+
+    def is_same(
+        self,
+        other: "Loads",
+        capacity_bytes_per_s: FloatArray,
+        other_capacity_bytes_per_s: FloatArray,
+    ) -> bool:
+        """Whether the other is the same on links as fast, though the networks are two."""
+        return (
+            self.mask == other.mask
+            and np.array_equal(
+                capacity_bytes_per_s[self.links], other_capacity_bytes_per_s[self.links]
+            )
+            and np.array_equal(self.bytes, other.bytes)
+            and np.array_equal(self.streams, other.streams)
+        )
+
     def launched(self, launch_s: float) -> "Loads":
         """The same after a launch time; where there is nobody to talk to nothing is launched."""
         if not self.mask:

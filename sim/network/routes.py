@@ -10,7 +10,9 @@ passes through it is one more link of every route that passes through.
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 from zlib import crc32
 
 import networkx as nx
@@ -82,6 +84,33 @@ class Network:
             # Box plus place in it: devices of a box and those of one place turn all ways alike.
             _turns=tuple(box + number - box_of.index(box) for number, box in enumerate(box_of)),
         )
+
+    def without(
+        self, failed: Collection[int], capacity_bytes_per_s: NDArray[np.float64]
+    ) -> "Network":
+        """The same links by the same numbers, routed without the failed ones, at these speeds.
+
+        Both directions of a link have to fail. Routes do not heed how much a link carries by now.
+        """
+        graph = self._graph.copy()
+        for tail, head, number in self._graph.edges(data="number"):
+            if number in failed:
+                graph.remove_edge(tail, head)
+        found_anew: dict[str, Any] = {
+            one.name: {} for one in fields(self) if one.default_factory is dict
+        }
+        return replace(self, capacity_bytes_per_s=capacity_bytes_per_s, _graph=graph, **found_anew)
+
+    def out_of_reach(self, devices: Iterable[int]) -> list[int]:
+        """Those that have no way to where most of these devices are."""
+        there = {self.device_names[device]: device for device in devices}
+        parts = [
+            ([there[name] for name in there if name in part], len(part))
+            for part in nx.weakly_connected_components(self._graph)
+        ]
+        # Of halves, that with the larger part of the cluster counts as the most.
+        _, *others = sorted(parts, key=lambda part: (len(part[0]), part[1]), reverse=True)
+        return sorted(device for part, _ in others for device in part)
 
     @property
     def devices(self) -> int:

@@ -15,6 +15,7 @@ from sim.record.recorder import (
     DeviceUsage,
     ExpertTokens,
     LinkUsage,
+    MovementRow,
     RequestRow,
     StepRow,
     TransferRow,
@@ -49,6 +50,7 @@ DTYPES: Mapping[str, Dtypes] = {
     "requests": {**_dtypes_of(RequestRow), **_floats("ttft_s", "tpot_s", "e2e_s")},
     "steps": _dtypes_of(StepRow),
     "transfers": _dtypes_of(TransferRow),
+    "movements": _dtypes_of(MovementRow),
     "links": {
         "link": _TEXT,
         "kind": _TEXT,
@@ -108,6 +110,11 @@ def steps_frame(rows: RowTable[StepRow]) -> pd.DataFrame:
 def transfers_frame(rows: RowTable[TransferRow]) -> pd.DataFrame:
     """One row a transfer."""
     return _of_rows("transfers", rows)
+
+
+def movements_frame(rows: RowTable[MovementRow]) -> pd.DataFrame:
+    """One row each time that bytes moved beside serving, in the order in which they ended."""
+    return _of_rows("movements", rows)
 
 
 def links_frame(

@@ -8,6 +8,7 @@ were cut off included.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def summary(
         **_device_use(recorder, devices, tokens),
         **_fullest_link(links),
         **_measured(measured),
+        "sim_stops": _stops(recorder),
         **(_lists(recorder, requests) if detailed else {}),
     }
 
@@ -180,6 +182,15 @@ def _measured(measured: tuple[float, Mapping[str, float]] | None) -> Values:
     """Of the time in which devices step: priced by measured kernels at measured sizes, and not."""
     inside, outside = (None, {}) if measured is None else measured
     return {"sim_measured_share": inside, "sim_unmeasured_shares": dict(outside)}
+
+
+def _stops(recorder: Recorder) -> Values:
+    """By replica: when it stood still, and why."""
+    found: dict[str, list[Values]] = {}
+    for stop in recorder.stops:
+        values = asdict(stop)
+        found.setdefault(f"{values.pop('pool')} {values.pop('replica')}", []).append(values)
+    return found
 
 
 def _lists(recorder: Recorder, requests: pd.DataFrame) -> Values:

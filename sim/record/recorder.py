@@ -100,6 +100,33 @@ class TransferRow(NamedTuple):
     """Whether nobody else used its links meanwhile."""
 
 
+class MovementRow(NamedTuple):
+    """Bytes that moved beside serving, once."""
+
+    name: str
+    start_s: float
+    end_s: float | None
+    """None where the end of the run cut it off; then its bytes are not in those of links."""
+    bytes: float
+    """Of all pairs of devices."""
+    alone_s: float
+    """How long it would have taken on the network as it began, had nobody else been there."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """A time in which a replica stood still, as some of its devices had no way to the others."""
+
+    pool: str
+    replica: int
+    why: str
+    links: tuple[str, ...]
+    """What failed, as the scenario names it."""
+    from_s: float
+    until_s: float | None = None
+    """None where that lasted to the end of the run."""
+
+
 @dataclass(slots=True)
 class LinkUsage:
     """What every link carried; the axis of each array is (links)."""
@@ -211,6 +238,8 @@ class Recorder:
     requests: RowTable[RequestRow] = field(default_factory=lambda: RowTable(RequestRow))
     steps: RowTable[StepRow] = field(default_factory=lambda: RowTable(StepRow))
     transfers: RowTable[TransferRow] = field(default_factory=lambda: RowTable(TransferRow))
+    movements: RowTable[MovementRow] = field(default_factory=lambda: RowTable(MovementRow))
+    stops: list[Stop] = field(default_factory=list)
     experts: list[ExpertTokens] = field(default_factory=list)
     stalls: list[Stall] = field(default_factory=list)
     gap_s: "array[float]" = field(default_factory=_floats)

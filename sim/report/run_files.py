@@ -11,7 +11,16 @@ from sim.serving.deployment import DeployedScenario
 from sim.simulation import Run, simulate
 from sim.spec.scenario import Scenario
 
-_FRAMES = ("requests", "steps", "links", "link_users", "devices", "experts", "transfers")
+_FRAMES = (
+    "requests",
+    "steps",
+    "links",
+    "link_users",
+    "devices",
+    "experts",
+    "transfers",
+    "movements",
+)
 _LIBRARIES = ("networkx", "numpy", "pandas", "pydantic", "simpy")
 
 

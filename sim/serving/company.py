@@ -35,10 +35,21 @@ class Company:
 def companies(used_links: Sequence[frozenset[int]]) -> list[Company]:
     """One for each replica, from the links that each may use."""
     found = [Company() for _ in used_links]
-    for number, one in enumerate(found):
+    introduce(found, used_links)
+    return found
+
+
+def introduce(
+    all_: Sequence[Company], used_links: Sequence[frozenset[int]], to_all: Company | None = None
+) -> None:
+    """Let each know those that may use the same links, and one that may disturb everybody."""
+    for number, one in enumerate(all_):
         one.others = [
-            found[place]
+            all_[place]
             for place, links in enumerate(used_links)
             if place != number and links & used_links[number]
         ]
-    return found
+        if to_all is not None:
+            one.others.append(to_all)
+    if to_all is not None:
+        to_all.others = [*all_]

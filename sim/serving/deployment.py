@@ -4,8 +4,9 @@ Whatever cannot be run is refused here, before any process starts: too few devic
 that does not divide, a model that does not fit, devices that cannot reach one another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from sim.experts.law import RoutingLaw, routing_law
 from sim.experts.placement import group_of
 from sim.experts.popularity import weights
 from sim.experts.routing import Choice
+from sim.network.changes import NetworkChange, devices_named, network_changes, pairs_of
 from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
 from sim.serving.layout import ReplicaLayout, replica_layouts
 from sim.serving.step_pricing import StepPricer
 from sim.spec.model import LatentAttention
+from sim.spec.network_events import Movement
 from sim.spec.scenario import Scenario
 from sim.units import readable
 
@@ -35,13 +38,24 @@ class DeployedReplica:
     pricer: StepPricer
 
 
+class DeployedMovement(NamedTuple):
+    """Who sends to whom beside serving."""
+
+    movement: Movement
+    pairs: list[tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class DeployedScenario:
     """All that a run needs, and nothing that has a clock."""
 
     scenario: Scenario
     network: Network
+    """As it was built."""
     replicas: tuple[DeployedReplica, ...]
+    changes: tuple[NetworkChange, ...] = ()
+    """What happens to the network during the run."""
+    movements: tuple[DeployedMovement, ...] = ()
 
 
 def deploy(scenario: Scenario) -> DeployedScenario:
@@ -57,7 +71,28 @@ def deploy(scenario: Scenario) -> DeployedScenario:
         law = _law(scenario, layout, network, laws)
         pricer = StepPricer(scenario, layout, network, law, number)
         replicas.append(DeployedReplica(layout, _footprint(scenario, layout), law, pricer))
-    return DeployedScenario(scenario, network, tuple(replicas))
+    changes = tuple(network_changes(network, scenario.links))
+    return DeployedScenario(
+        scenario, network, tuple(replicas), changes, tuple(_movements(scenario, network))
+    )
+
+
+def _movements(scenario: Scenario, network: Network) -> Iterator[DeployedMovement]:
+    """With their devices, each of which has a way; refused where the run would have no end."""
+    may_stop = any(one.kind == "fail" and one.until_s is None for one in scenario.links)
+    for number, one in enumerate(scenario.movements):
+        where = f"movements.{number}"
+        senders = devices_named(network, one.from_devices, f"{where}.from_devices")
+        receivers = devices_named(network, one.to_devices, f"{where}.to_devices")
+        pairs = pairs_of(network, senders, receivers, where)
+        for pair in pairs:
+            network.route(*pair)
+        if may_stop and one.every_s and one.until_s is None and scenario.until_s is None:
+            raise ScenarioError(
+                f"{where}.every_s: goes on for ever, also where a failed link stops all replicas; "
+                "write an 'until' here or for the run"
+            )
+        yield DeployedMovement(one, pairs)
 
 
 def _footprint(scenario: Scenario, layout: ReplicaLayout) -> Footprint:

@@ -3,55 +3,86 @@
 Alone on its links it takes a step as one event, or many steps, where their sums say everything. In
 company each phase is an event, and every transfer is on the fabric, where others may slow it down.
 All ways agree to the bit while nobody disturbs; who is disturbed goes on phase by phase from where
-it is.
+it is. So it is when the network changes: the step in flight goes on in phases, and steps after it
+are priced anew. With no way between its devices, whatever is to move waits.
 """
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice
 from typing import Any
 
-import numpy as np
 import simpy
 
 from sim.network.fabric import Fabric
 from sim.network.instants import ENDS, STARTS, sleep_until
-from sim.physics.sums import StepSums
 from sim.serving.company import Company
+from sim.serving.prices import Prices
 from sim.serving.replica_log import ReplicaLog
 from sim.serving.ruled_steps import MOST_STEPS, RuledSteps
+from sim.serving.step_in_phases import StepInPhases
 from sim.serving.step_plan import COMMUNICATION, Played, StepPlan
 from sim.serving.stretch import Stretch
 
 Waiting = Generator[simpy.Event, Any, None]
 
-PlanStep = Callable[[int, StepSums], StepPlan]
-"""(step number, sums by rank) -> what the step does."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Player:
     """The player of one replica."""
 
     env: simpy.Environment
-    plan_step: PlanStep
+    prices: Prices
+    """Of the stretch that is played."""
     log: ReplicaLog
     company: Company
     fabric: Fabric | None = None
     """None where there are no links."""
-    ruled: RuledSteps | None = None
-    """Prices of many steps at once, where there are such."""
     plays_phases: bool = False
     """Every phase is an event, in company or alone."""
+    plans_each_step: bool = False
+    """Transfers are recorded from plans, which are made one a step."""
+    network_changes: bool = False
+    """Some time in the run."""
+    newest: Prices | None = field(init=False)
+    """On the network as it is; None while there is no way between all devices."""
+    waits_since_s: float = 0.0
+    """When it began to wait for a way, the last time that it did."""
+    _changed_at_s: float = -math.inf
+    _way: simpy.Event = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The network is as it was built."""
+        self.newest = self.prices
+        self._way = self.env.event()
+
+    def change(self, prices: Prices | None) -> None:
+        """The network is another one from now on; what is in flight is left to be disturbed."""
+        had_way = self.newest is not None
+        self.newest, self._changed_at_s = prices, self.env.now
+        if prices is not None and not had_way:
+            way, self._way = self._way, self.env.event()
+            way.succeed()
+
+    def wait_for_way(self) -> Waiting:
+        """Until there is one between all devices."""
+        self.waits_since_s = self.env.now
+        while self.newest is None:
+            yield self._way
 
     def play(self, stretch: Stretch) -> Waiting:
         """Live through a stretch to its end, or to where it is cut meanwhile."""
+        if self.newest is not self.prices:
+            assert self.newest is not None
+            self.prices = self.newest
+            self.log.reprice(self.prices.capacity_bytes_per_s, self.prices.ruled)
         while not stretch.is_over:
             if self.plays_phases or not self.company.is_alone:
                 yield from self._phases(stretch, self._plan(stretch), self.env.now)
-            elif self.ruled is not None:
-                yield from self._many_steps(stretch, self.ruled)
+            elif self.prices.ruled is not None and not self.plans_each_step:
+                yield from self._many_steps(stretch, self.prices.ruled)
             else:
                 yield from self._one_step(stretch)
             if not stretch.is_over and self.env.peek() <= self.env.now:
@@ -92,32 +123,46 @@ class Player:
 
     def _phases(self, stretch: Stretch, plan: StepPlan, start_s: float) -> Waiting:
         """One event a phase, from now on, of a step that started then and was alone so far."""
-        env, seconds, ends_s = self.env, plan.seconds, plan.program.ends_s(plan.values)
-        was_alone = np.ones(len(seconds), dtype=bool)
-        # A phase ends at the start of the step and what went before it; the step starts anew
-        # behind each transfer that was held up.
-        origin_s = end_s = start_s
-        before_s = 0.0
-        for number, phase in enumerate(plan.program.phases):
-            phase_start_s, end_s = end_s, origin_s + (float(ends_s[number]) - before_s)
-            if end_s <= env.now:
+        env, done = self.env, len(stretch.ends_s)
+        number, sums = stretch.first_step + done, stretch.sums_after(done)
+        step = StepInPhases(number, sums, plan, self.prices, start_s)
+        for place, phase in enumerate(plan.program.phases):
+            moves = phase.kind in COMMUNICATION
+            starts_s = step.end_s
+            if step.prices is not self.newest and starts_s > self._changed_at_s:
+                if moves and self.newest is None:
+                    yield from self.wait_for_way()
+                    starts_s = env.now
+                if self.newest is not None and (
+                    self.newest is not step.prices or starts_s > step.end_s
+                ):
+                    step.take_over(place, self.newest, starts_s)
+            waited_s, step.end_s = starts_s - step.end_s, step.end_of(place)
+            if step.end_s <= env.now:
+                step.seconds[place] += waited_s
                 continue
-            if phase.kind not in COMMUNICATION:
-                yield sleep_until(env, end_s, ENDS)
-                continue
-            assert self.fabric is not None
-            user = f"{self.log.name} {phase.slot}"
-            moved = yield self.fabric.transfer(plan.loads(number), user, end_s, phase_start_s)
-            if not moved.was_alone:
-                seconds[number], was_alone[number] = moved.duration_s, False
-                origin_s = end_s = env.now
-                before_s = float(ends_s[number])
-        self._end(stretch, start_s, plan, None if was_alone.all() else Played(seconds, was_alone))
+            if moves:
+                moved = yield self._transfer(step, place, starts_s)
+                step.moved(place, moved, waited_s, env.now)
+            else:
+                yield sleep_until(env, step.end_s, ENDS)
+        has_changed = self._changed_at_s > start_s
+        self._end(stretch, start_s, step.plan, step.played(has_changed=has_changed))
+
+    def _transfer(self, step: StepInPhases, place: int, starts_s: float) -> simpy.Event:
+        assert self.fabric is not None
+        loads = step.plan.loads(place)
+        user = f"{self.log.name} {step.plan.program.phases[place].slot}"
+        if not self.network_changes:
+            return self.fabric.transfer(loads, user, step.end_s, starts_s)
+        return self.fabric.transfer(
+            loads, user, step.end_s, starts_s, lambda: step.loads_by(place, loads, self.newest)
+        )
 
     def _plan(self, stretch: Stretch) -> StepPlan:
         """Of the step after those that have ended."""
         done = len(stretch.ends_s)
-        return self.plan_step(stretch.first_step + done, stretch.sums_after(done))
+        return self.prices.plan(stretch.first_step + done, stretch.sums_after(done))
 
     def _end(self, stretch: Stretch, start_s: float, plan: StepPlan, played: Played | None) -> None:
         stretch.ends_s.append(self.env.now)

@@ -14,6 +14,7 @@ from sim.network.instants import STARTS, sleep_until
 from sim.physics.sums import StepSums
 from sim.record.recorder import Status
 from sim.serving.player import Player
+from sim.serving.prices import Prices
 from sim.serving.rank import Rank
 from sim.serving.sequence import ServedSequence
 from sim.serving.stretch import Stretch
@@ -62,6 +63,12 @@ class Replica:
         if not self._work_arrived.triggered:
             self._work_arrived.succeed()
 
+    def change(self, prices: Prices | None) -> None:
+        """Go by these prices from now on, after the step in flight; with None, stand still."""
+        if self._stretch is not None:
+            self._stretch.cut(self._env)
+        self._player.change(prices)
+
     def run(self) -> Generator[simpy.Event, Any, None]:
         """Serve for ever: choose the tokens of the next steps, live through them, end sequences."""
         while True:
@@ -72,15 +79,24 @@ class Replica:
             if self._env.peek() <= self._env.now:
                 # What ends or arrives at this instant comes before what starts.
                 yield sleep_until(self._env, self._env.now, STARTS)
+            if self._player.newest is None:
+                self._player.company.end()
+                yield from self._player.wait_for_way()
+                continue
             self._player.company.begin()
             yield from self._one_stretch()
 
-    def stop(self) -> None:
+    @property
+    def waits_since_s(self) -> float:
+        """When it began to stand still, the last time that it did."""
+        return self._player.waits_since_s
+
+    def stop(self, ended_s: float) -> None:
         """Record what is open when the run ends."""
         just_ended = self._catch_up()
         last_step = self._step + just_ended
         if self._stretch is not None:
-            self._log.cut(self._stretch, self._env.now)
+            self._log.cut(self._stretch, ended_s)
         for rank in self._ranks:
             for sequence in rank.in_flight:
                 produced = sequence.produced_after(last_step)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.network.accounting import add_alone, add_bytes
+from sim.network.carried import add_carried
 from sim.physics.sums import StepSums
 from sim.record.recorder import (
     ExpertTokens,
@@ -22,6 +23,7 @@ from sim.record.recorder import (
 )
 from sim.serving.deployment import DeployedReplica, DeployedScenario
 from sim.serving.measured_share import is_looked_at
+from sim.serving.ruled_steps import RuledSteps
 from sim.serving.sequence import ServedSequence
 from sim.serving.step_plan import COMMUNICATION, KINDS, Played, StepPlan
 from sim.serving.stretch import Stretch
@@ -31,7 +33,7 @@ _COMPUTES = np.array([kind in ("attention", "dense", "experts") for kind in KIND
 _MOVES = np.array([kind in COMMUNICATION for kind in KINDS])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReplicaLog:
     """The recorder, and where in it this replica's things go."""
 
@@ -41,7 +43,7 @@ class ReplicaLog:
     devices: np.ndarray
     """Their numbers in the cluster."""
     capacity_bytes_per_s: np.ndarray
-    """Of every link."""
+    """Of every link, as the steps that come are priced."""
     stretches: StretchLog | None = None
     """Where what steps used follows from their sums; then it is worked out many at a time."""
     expert_tokens: ExpertTokens | None = None
@@ -136,6 +138,13 @@ class ReplicaLog:
         )
         self.recorder.steps.append(row)
 
+    def reprice(self, capacity_bytes_per_s: np.ndarray, ruled: RuledSteps | None) -> None:
+        """Record steps from now on as those of a network that has changed."""
+        self.capacity_bytes_per_s = capacity_bytes_per_s
+        if self.stretches is not None:
+            assert ruled is not None
+            self.stretches.reprice(capacity_bytes_per_s, ruled)
+
     def cut(self, stretch: Stretch, now_s: float) -> None:
         """Record that the run ended in the middle of a stretch."""
         ended = stretch.ended_by(now_s)
@@ -164,7 +173,8 @@ class ReplicaLog:
         use.bytes[devices] += plan.memory_bytes
 
     def _transfers(self, step: int, start_s: float, plan: StepPlan, played: Played | None) -> None:
-        seconds = plan.seconds if played is None else played.seconds
+        as_planned = Played(plan.seconds, np.ones(len(plan.seconds), dtype=bool))
+        seconds = (played or as_planned).seconds
         starts_s = np.add.accumulate(np.concatenate([[start_s], seconds[:-1]]))
         for number in plan.program.transfer_phases:
             self.recorder.transfers.append(
@@ -175,8 +185,8 @@ class ReplicaLog:
                     kind=plan.program.phases[number].kind,
                     start_s=float(starts_s[number]),
                     duration_s=float(seconds[number]),
-                    link_bytes=float(plan.loads(number).bytes.sum()),
-                    was_alone=played is None or bool(played.was_alone[number]),
+                    link_bytes=(played or as_planned).link_bytes(plan, number),
+                    was_alone=bool((played or as_planned).was_alone[number]),
                 )
             )
 
@@ -224,6 +234,10 @@ def add_link_use(
     if played is None:
         for slot, loads in plan.transfers.items():
             add_alone(usage, loads, capacity_bytes_per_s, plan.program.repeats[slot])
+        return
+    if played.carried is not None:
+        for one in (part for parts in played.carried.values() for part in parts):
+            add_carried(usage, one)
         return
     for number in plan.program.transfer_phases:
         if played.was_alone[number]:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from sim.network.carried import Carried
 from sim.network.loads import Loads
 
 PhaseKind = Literal[
@@ -150,3 +151,11 @@ class Played(NamedTuple):
     """(phases): how long each took."""
     was_alone: np.ndarray
     """(phases): whether no other transfer touched its links meanwhile."""
+    carried: Mapping[int, Sequence[Carried]] | None = None
+    """What went where in each communication phase, if the network changed in this step."""
+
+    def link_bytes(self, plan: StepPlan, number: int) -> float:
+        """What a communication phase put on links, added up over them."""
+        if self.carried is None:
+            return float(plan.loads(number).bytes.sum())
+        return float(sum(one.loads.bytes.sum() * one.share for one in self.carried[number]))

@@ -5,6 +5,7 @@ its slowest one.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -63,20 +64,35 @@ class StepPricer:
         self._program = program(scenario, layout)
         self._ranks = RankPrices(scenario, layout, self._program.slots)
         self._roofline = Roofline.of(layout.device, scenario.engine.profile)
-        self._transfers = StepTransfers(scenario, layout, network, self._program.slots)
+        self.transfers = StepTransfers(scenario, layout, network, self._program.slots)
         self._activated: Callable[[int], np.ndarray] | None = None
         if law is not None:
             self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
-        self.ruled: RuledSteps | None = None
+        self.ruled = self._ruled_by(self.transfers)
         """Where the sums of a step are all that its price depends on, and are those of one rank."""
-        if law is None and layout.dp == 1:
-            overhead_s = scenario.engine.profile.step_overhead_s
-            self.ruled = RuledSteps(self._program, self._ranks, self._transfers, overhead_s)
+
+    def on(self, network: Network) -> "StepPricer":
+        """The same replica on a network that has changed; ScenarioError where it cannot run."""
+        other = copy(self)
+        other.transfers = StepTransfers(self._scenario, self._layout, network, self._program.slots)
+        other.ruled = self._ruled_by(other.transfers)
+        return other
+
+    def _ruled_by(self, transfers: StepTransfers) -> RuledSteps | None:
+        if self._law is not None or self._layout.dp > 1:
+            return None
+        overhead_s = self._scenario.engine.profile.step_overhead_s
+        return RuledSteps(self._program, self._ranks, transfers, overhead_s)
+
+    @property
+    def capacity_bytes_per_s(self) -> np.ndarray:
+        """Of every link."""
+        return self.transfers.capacity_bytes_per_s
 
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
-        return self._transfers.used_links
+        return self.transfers.used_links
 
     def plan(self, step: int, sums: StepSums) -> StepPlan:
         """What this step does; sums are arrays by rank, or the numbers of a single one."""
@@ -109,9 +125,9 @@ class StepPricer:
 
     def _price_collectives(self, tally: _Tally, sums: StepSums) -> None:
         tokens = sums.decode_tokens + sums.prefill_tokens
-        for slot in self._transfers.collectives:
-            counts = self._transfers.count(slot, tokens, sums.sampled_tokens)
-            self._move(tally, slot, self._transfers.collective(slot, counts))
+        for slot in self.transfers.collectives:
+            counts = self.transfers.count(slot, tokens, sums.sampled_tokens)
+            self._move(tally, slot, self.transfers.collective(slot, counts))
 
     def _price_experts(self, law: RoutingLaw, tally: _Tally, step: int, sums: StepSums) -> Draw:
         scenario, layout = self._scenario, self._layout
@@ -129,7 +145,7 @@ class StepPricer:
         self._compute(tally, "experts", experts, layout.expert_tp)
         weights = self._weights(law, drawn)
         sources = np.repeat(tokens, layout.tp)
-        for slot, loads in self._transfers.exchange(sources, weights).items():
+        for slot, loads in self.transfers.exchange(sources, weights).items():
             self._move(tally, slot, loads)
         return drawn
 
@@ -142,4 +158,4 @@ class StepPricer:
 
     def _move(self, tally: _Tally, slot: str, loads: Loads) -> None:
         tally.transfers[slot] = loads
-        tally.seconds[slot] = self._transfers.seconds(loads)
+        tally.seconds[slot] = self.transfers.seconds(loads)

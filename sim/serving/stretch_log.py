@@ -69,6 +69,12 @@ class StretchLog:
         """Work out what has come so far."""
         self._work_out(len(self._ends_s))
 
+    def reprice(self, capacity_bytes_per_s: np.ndarray, prices: RuledSteps) -> None:
+        """Work out all that came, and take these prices for what comes."""
+        self.close()
+        self._tokens, self._sampled = Counts(), Counts()
+        self.capacity_bytes_per_s, self.prices = capacity_bytes_per_s, prices
+
     def close(self) -> None:
         """Work out the rest, and what all steps have put on links."""
         self.settle()

@@ -18,6 +18,7 @@ from sim.spec.base import (
 from sim.spec.calibration import Calibration, no_curves
 from sim.spec.device import ElementType
 from sim.spec.model import ModelSpec
+from sim.spec.network_events import LinkEvents, Movements
 from sim.spec.popularity import Popularity, UniformPopularity
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
@@ -231,6 +232,11 @@ class Scenario(Spec):
     """How tokens get to experts; a dense model ignores it."""
     workload: Workload
     """The requests: when they arrive, and how long they are."""
+    links: LinkEvents = ()
+    """What happens to links during the run."""
+    movements: Movements = ()
+    """Bytes that move beside serving, each
+    {name: weights, from_devices: [box0], to_devices: [box1], bytes: 16 GB, at: 5 s}."""
     slo: Slo = Slo()
     """What a request must meet to count as good."""
     fidelity: Literal["auto", "layer"] = "auto"

@@ -17,6 +17,7 @@ from sim.spec.model import (
     ModelSpec,
     RoutedExperts,
 )
+from sim.spec.network_events import DegradedLink, FailedLink, Movement
 from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
@@ -57,6 +58,9 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (CATALOG, "slo.", Slo),
     (CATALOG, "record.", Record),
     (CATALOG, "", Pool),
+    (CATALOG, "", FailedLink),
+    (CATALOG, "", DegradedLink),
+    (CATALOG, "", Movement),
     (CATALOG, "attention.", AttentionParallel),
     (CATALOG, "experts.", ExpertParallel),
     (TOPOLOGIES, "", TopologySpec),

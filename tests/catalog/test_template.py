@@ -33,7 +33,9 @@ def file(tmp_path: Path) -> Path:
 
 def own_specs(spec: type[BaseModel]) -> list[type[BaseModel]]:
     """Those whose keys stand in a scenario's own file."""
-    below = [one for field in spec.model_fields.values() for one in specs_in(field.annotation)]
+    # What a list that is empty by default may hold is shown beside it.
+    fields = [field for field in spec.model_fields.values() if field.default != ()]
+    below = [one for field in fields for one in specs_in(field.annotation)]
     inner = [one for one in below if one not in SPECS.values() and "kind" not in one.model_fields]
     return [spec, *(found for one in inner for found in own_specs(one))]
 

@@ -45,7 +45,8 @@ def test_the_folder_has_every_frame_the_summary_and_the_scenario(tmp_path: Path)
     assert saved.summary == run.summary()
     assert saved.manifest["versions"]["moesim"] == sim.__version__
     assert saved.manifest["trace_sha256"] is None
-    for name in ("requests", "steps", "links", "link_users", "devices", "experts", "transfers"):
+    frames = "requests steps links link_users devices experts transfers movements"
+    for name in frames.split():
         pd.testing.assert_frame_equal(saved.frames[name], getattr(run, name))
 
 

@@ -10,8 +10,9 @@ from simpy import Environment
 from simpy.events import ProcessGenerator
 
 from sim.network.accounting import add_alone
-from sim.network.fabric import Fabric, Moved
+from sim.network.fabric import Fabric
 from sim.network.fairshare import rates
+from sim.network.flow import Moved
 from sim.network.instants import ENDS, STARTS, call_at
 from sim.network.loads import FloatArray, Loads, mask_of
 from sim.record.recorder import LinkUsage

@@ -7,12 +7,21 @@ from sim.record.frames import (
     devices_frame,
     experts_frame,
     links_frame,
+    movements_frame,
     requests_frame,
     steps_frame,
     transfers_frame,
 )
 from sim.record.link_users import link_users_frame
-from sim.record.recorder import ExpertTokens, Recorder, RequestRow, Status, StepRow, TransferRow
+from sim.record.recorder import (
+    ExpertTokens,
+    MovementRow,
+    Recorder,
+    RequestRow,
+    Status,
+    StepRow,
+    TransferRow,
+)
 
 
 def request(
@@ -93,6 +102,7 @@ def recorder() -> Recorder:
         made.add_output(at_s, tokens)
     made.links.bytes[:] = [60.0, 20.0]
     made.links.busy_s[:] = [1.0, 2.0]
+    made.movements.append(MovementRow("weights", 1.0, None, 5e9, 0.5))
     made.links.full_s[:] = [0.5, 0.0]
     made.links.contended_s[:] = [0.25, 0.0]
     meeting = made.links.meeting("serve/0 send", "serve/1 send")
@@ -135,4 +145,5 @@ def frames(made: Recorder) -> dict[str, pd.DataFrame]:
         ),
         "experts": experts_frame(made.experts),
         "transfers": transfers_frame(made.transfers),
+        "movements": movements_frame(made.movements),
     }

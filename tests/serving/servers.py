@@ -13,6 +13,7 @@ from sim.serving.company import Company
 from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
 from sim.serving.player import Player
+from sim.serving.prices import Prices
 from sim.serving.rank import Rank, RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
@@ -48,7 +49,8 @@ def replica(
     """One device, no links."""
     limits = RankLimits(max_sequences, max_step_tokens)
     log = ReplicaLog(recorder, "main", number, np.array([number]), np.zeros(0))
-    player = Player(env, lambda step, sums: constant_plan(step_seconds(sums)), log, Company())
+    prices = Prices(lambda step, sums: constant_plan(step_seconds(sums)))
+    player = Player(env, prices, log, Company())
     caches = [KvCache(kv_blocks, block_tokens) for _ in range(ranks)]
     return Replica(env, [Rank(rank, limits, cache) for rank, cache in enumerate(caches)], player)
 

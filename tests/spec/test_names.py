@@ -16,6 +16,7 @@ from sim.units import UNIT_OF_SUFFIX
 WITHOUT_UNIT = {
     "blocks": "counts of thread blocks",
     "burstiness": "the shape of a gamma distribution",
+    "bytes": "of a movement; the name is the unit",
     "cache_gain": "how many times as fast",
     "concentration": "the parameter of a Dirichlet distribution",
     "cv": "a standard deviation over its mean",
