@@ -32,11 +32,11 @@ def test_two_that_halve_a_link_hold_each_other_up() -> None:
 
 
 def test_a_loss_is_put_down_to_the_full_link_and_to_those_who_fill_it() -> None:
-    # Links of 100, 50, 200 and 80 B/s. The first has 1 s of bytes on link 1 and few on link 0,
-    # where the second alone would fill 40 B/s of 100: only link 1 is full, shared with the third.
+    # Links of 100, 50, 200 and 80 B/s. The first is the fastest on link 0, beside the second's
+    # 10 B/s, but only link 1 is full, which it shares with the third.
     asked = [
-        (0.0, loads({0: 10.0, 1: 50.0})),
-        (0.0, loads({0: 40.0}, least_drain_s=1.0)),
+        (0.0, loads({0: 40.0, 1: 50.0})),
+        (0.0, loads({0: 10.0}, least_drain_s=1.0)),
         (0.0, loads({1: 50.0})),
     ]
 
