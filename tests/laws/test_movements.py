@@ -12,7 +12,17 @@ from sim.simulation import Run, simulate
 from sim.spec.scenario import Record, Scenario
 from sim.spec.topology import TopologySpec
 from tests.laws.random_scenarios import FAST, SWEEP
-from tests.laws.scenarios import DENSE, group, join, pool, scenario, topology, two_sockets, work
+from tests.laws.scenarios import (
+    DENSE,
+    engine,
+    group,
+    join,
+    pool,
+    scenario,
+    topology,
+    two_sockets,
+    work,
+)
 from tests.laws.test_fidelity import check_in_company, scenarios_in_company
 from tests.laws.test_network_events import fail, with_links, with_movements
 
@@ -93,7 +103,12 @@ def test_one_that_the_end_cuts_off_has_no_end_and_its_bytes_do_not_count() -> No
 def served(*movements: dict[str, Any], **more: Any) -> Scenario:
     """A replica of two devices, whose all-reduces cross the switch; nobody else."""
     asked = scenario(
-        DENSE, pool(2), on=one_switch(), workload=work(1, prompt=20, output=40), **more
+        DENSE,
+        pool(2),
+        on=one_switch(),
+        workload=work(1, prompt=20, output=40),
+        engine=engine(all_reduce="ring", all_gather="ring"),
+        **more,
     )
     return with_movements(asked, *movements)
 

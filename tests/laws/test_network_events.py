@@ -17,6 +17,7 @@ from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 from tests.laws.scenarios import (
     DENSE,
     LATENT,
+    engine,
     group,
     join,
     pool,
@@ -63,6 +64,7 @@ def one_replica(**more: Any) -> Scenario:
         pool(2, devices=ACROSS),
         on=two_sockets(),
         workload=work(1, prompt=20, output=30),
+        engine=engine(all_reduce="ring", all_gather="ring"),
         **more,
     )
 

@@ -151,7 +151,7 @@ def test_the_hash_depends_on_the_source_as_well() -> None:
     assert network.route(0, 12) == Network.of(pods(12, leaves=2, spines=6)).route(0, 12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(topologies)
 def test_a_route_is_a_chain_of_links_with_the_least_latency(given_topology: TopologySpec) -> None:
     network, graph = Network.of(given_topology), build(given_topology)
@@ -224,7 +224,7 @@ def test_a_flow_across_a_square_of_a_torus_takes_both_ways_round() -> None:
     assert sum(shares.values()) == pytest.approx(4.0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(topologies)
 def test_what_is_spread_arrives_whole_over_no_more_hops(given_topology: TopologySpec) -> None:
     network = Network.of(given_topology)
