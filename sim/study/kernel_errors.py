@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from sim.errors import ScenarioError
 from sim.simulation import Run, check, simulate
 from sim.spec.calibration import Calibration, KernelCurve
-from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.engine_profile import EngineProfile
+from sim.spec.scenario import Scenario
 from sim.study.seeds import latency_keys
 
 HEADLINES = (

@@ -13,7 +13,7 @@ from sim.catalog.load import load_device, load_profile
 from sim.catalog.template import write_new
 from sim.errors import ScenarioError
 from sim.spec.device import DeviceSpec
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 from sim.study.kernels import KINDS, kernel_s
 from sim.study.measured_points import Point
 
