@@ -6,7 +6,7 @@ routed tokens, one copy for each expert, what stays on a device left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from sim.network.loads import FloatArray, IntArray, Loads
 from sim.network.protocols import Transfers
 from sim.network.routes import Network
 from sim.network.stages import Protocol as Dispatch
-from sim.spec.device import DeviceSpec
+from sim.physics.kernels import ELEMENT_OF_DTYPE
+from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 
 
 class Alternative(NamedTuple):
@@ -99,10 +100,15 @@ EXCHANGES: Mapping[str, _MakeExchange] = {
 DIRECTIONS: Mapping[str, Direction] = {"ep_dispatch": "dispatch", "ep_combine": "combine"}
 
 
-def uniform(exchange: Exchange, devices: int, copies: float, token_bytes: float) -> Loads:
+def token_bytes(params: Mapping[str, Any]) -> float:
+    """Of a token in the type in which it travels."""
+    return float(params["hidden"] * ELEMENT_BYTES[ELEMENT_OF_DTYPE[params["dtype"]]])
+
+
+def uniform(exchange: Exchange, devices: int, copies: float, bytes_each: float) -> Loads:
     """The loads where so many copies come from and go to every device."""
     share, weights = np.full(devices, 1 / devices), np.full(devices, float(copies))
-    return exchange.loads(share, weights, token_bytes)
+    return exchange.loads(share, weights, bytes_each)
 
 
 def devices_of_each_box(network: Network, gpus_per_node: int) -> list[int]:
