@@ -1,178 +1,188 @@
-"""Collectives and sends as bytes on links, in proportion to the size of the buffer.
+"""Collectives by name of algorithm, and when each applies; `auto` leaves it to the bytes.
 
-Several groups of devices that do the same at one time (the tensor-parallel ranks of a replica) are
-one pattern. Rings follow the given order of devices. A ring over several boxes is one of several,
-one a place in the box, as NCCL builds them to use every network card. Left out: trees, protocols.
+NCCL has rings, trees, sums in the switch and levels. One-shot, two-shot and direct are what engines
+do in kernels of their own, which write into the memory of other devices: so only inside a box.
+Left out: rings in both directions of a torus, wire protocols of low latency.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import ArrayLike
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from sim.errors import ScenarioError
-from sim.network.loads import FloatArray, IntArray, Loads, mask_of
-from sim.network.routes import Network, Route
+from sim.network import algorithms as by
+from sim.network.algorithms import Planner, after, boxes_of
+from sim.network.choice import Choice
+from sim.network.patterns import Flow, Group, Pattern, Plan, Stage, pattern_of
+from sim.network.routes import Network
 
-Group = Sequence[int]
-Algorithm = Literal["auto", "ring", "in-switch"]
+AUTO = "auto"
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pattern:
-    """A collective over fixed devices; only its bytes are still open."""
-
-    links: IntArray
-    streams: FloatArray
-    latency_s: float
-    steps: int
-    """How many messages follow one another: each waits for the one before it."""
-    messages: int
-    """How many messages one device sends in all, at most; those of one step leave together."""
-    mask: int
-    _starts: IntArray
-    """(links,) Where in the entries each link begins."""
-    _groups: IntArray
-    """(entries,) Whose bytes cross the link."""
-    _shares: FloatArray
-    """(entries,) How many times these bytes do."""
-
-    @property
-    def used_links(self) -> frozenset[int]:
-        """Numbers of the links that it may put bytes on."""
-        return frozenset(self.links.tolist())
-
-    def loads(self, bytes_: ArrayLike) -> Loads:
-        """The loads for bytes (..., groups); of one group a number will do."""
-        given = np.atleast_1d(np.asarray(bytes_, dtype=np.float64))
-        terms = given[..., self._groups] * self._shares
-        on_links = np.add.reduceat(terms, self._starts, axis=-1) if self.mask else terms
-        return Loads(self.links, on_links, self.streams, self.latency_s, self.mask)
+Obstacle = Callable[[Network, Group], str | None]
+"""Why an algorithm cannot do a group; None if it can."""
 
 
-def all_reduce(network: Network, groups: Sequence[Group], algorithm: Algorithm) -> Pattern:
-    """Sums buffers of the given bytes on each device; auto: in the switch where all hang on one."""
-    planned = [_one_all_reduce(network, group, algorithm) for group in groups]
-    return _pattern(planned)
+class _Way(NamedTuple):
+    plan: Planner
+    obstacle: Obstacle
+    inside: str = ""
+    """Of algorithms by levels: the one inside the boxes."""
 
 
-def all_gather(network: Network, groups: Sequence[Group]) -> Pattern:
+_Algorithms = Mapping[str, Sequence[_Way]]
+"""By name, the ways to do it."""
+
+
+def all_reduce(
+    network: Network,
+    groups: Sequence[Group],
+    algorithm: str = AUTO,
+    among: Sequence[str] | None = None,
+) -> Choice:
+    """Sums buffers of the given bytes on each device; auto: the fastest, or the fastest of some."""
+    return _choice(network, groups, "all_reduce", algorithm, among)
+
+
+def all_gather(
+    network: Network,
+    groups: Sequence[Group],
+    algorithm: str = AUTO,
+    among: Sequence[str] | None = None,
+) -> Choice:
     """Gives every device the whole buffer (whose bytes are given), of which each has a part."""
-    return _pattern([_ring(network, group, rounds=1) for group in groups])
+    return _choice(network, groups, "all_gather", algorithm, among)
 
 
-def reduce_scatter(network: Network, groups: Sequence[Group]) -> Pattern:
+def reduce_scatter(
+    network: Network,
+    groups: Sequence[Group],
+    algorithm: str = AUTO,
+    among: Sequence[str] | None = None,
+) -> Choice:
     """Leaves each device its part of the summed buffer (whose bytes are given)."""
-    return all_gather(network, groups)
+    return _choice(network, groups, "reduce_scatter", algorithm, among)
+
+
+def all_to_all(network: Network, groups: Sequence[Group], algorithm: str = AUTO) -> Choice:
+    """Sends each device its part of every buffer (whose bytes are given, the own part included)."""
+    return _choice(network, groups, "all_to_all", algorithm, None)
 
 
 def p2p(network: Network, source: int, target: int) -> Pattern:
-    """Sends the bytes from one device to another."""
-    flow = _Flow(network.route(source, target), 1.0)
-    hops = int(source != target)
-    return _pattern([_Plan([flow], network.latency_s(source, target), steps=hops, messages=hops)])
+    """Sends the bytes from one device to another, over one of several equal routes."""
+    if source == target:
+        return pattern_of("p2p", [[]])
+    links = tuple((link, 1.0) for link in network.route(source, target))
+    latency_s = network.latency_s(source, target)
+    return pattern_of("p2p", [[Stage([Flow(links, 1.0)], latency_s, steps=1, messages=1)]])
 
 
-class _Flow(NamedTuple):
-    """One stream, and how many times its group's bytes it carries."""
-
-    route: Route
-    share: float
-
-
-class _Plan(NamedTuple):
-    """What one group does."""
-
-    flows: list[_Flow]
-    latency_s: float
-    steps: int
-    messages: int
-
-
-def _one_all_reduce(network: Network, group: Group, algorithm: Algorithm) -> _Plan:
-    switch = None if algorithm == "ring" else network.reducing_switch(tuple(group))
-    if switch is not None and len(group) > 1:
-        return _in_switch(network, group, switch)
-    if algorithm == "in-switch" and len(group) > 1:
-        names = ", ".join(network.device_names[device] for device in group)
+def _choice(
+    network: Network,
+    groups: Sequence[Group],
+    collective: str,
+    algorithm: str,
+    among: Sequence[str] | None,
+) -> Choice:
+    algorithms = _COLLECTIVES[collective]
+    names = [algorithm] if algorithm != AUTO else list(algorithms if among is None else among)
+    busy = [group for group in groups if len(group) > 1]
+    obstacles: dict[str, str] = {}
+    patterns: list[Pattern] = []
+    for name in names:
+        for way in algorithms[name]:
+            stopped = next(filter(None, (way.obstacle(network, group) for group in busy)), None)
+            if stopped is not None:
+                obstacles.setdefault(name, stopped)
+                continue
+            plans = [_plan(network, group, way) for group in groups]
+            patterns.append(pattern_of(f"{name} {way.inside}".strip(), plans))
+    if not patterns:
+        name, stopped = next(iter(obstacles.items()))
         raise ScenarioError(
-            f"topology {network.name}: all_reduce = 'in-switch': {names} do not all hang on one "
-            "part with 'reduces: true'; write 'auto' or 'ring'"
+            f"topology {network.name}: {collective} = {name!r}: {stopped}; write 'auto' or 'ring'"
         )
-    return _ring(network, group, rounds=2)
+    return Choice.of(patterns, network.capacity_bytes_per_s)
 
 
-def _in_switch(network: Network, group: Group, switch: str) -> _Plan:
-    """Every buffer goes up once, and the sum comes down once to each device.
+def _plan(network: Network, group: Group, way: _Way) -> Plan:
+    return way.plan(network, group) if len(group) > 1 else []
 
-    Two steps, two messages: each device reads its part summed, then writes it to all at once.
-    """
+
+def _nothing(_network: Network, _group: Group) -> str | None:
+    return None
+
+
+def _several_boxes(network: Network, group: Group) -> str | None:
+    if len(set(map(network.box_of.__getitem__, group))) == 1:
+        return None
+    return f"{_names(network, group)} are not all in one box"
+
+
+def _no_common_switch(network: Network, group: Group) -> str | None:
+    if network.reducing_switch(tuple(group)) is not None:
+        return None
+    return f"{_names(network, group)} do not all hang on one part with 'reduces: true'"
+
+
+def _no_levels(network: Network, group: Group) -> str | None:
+    boxes = boxes_of(network, group)
+    sizes = {len(members) for members in boxes}
+    if len(boxes) > 1 and len(sizes) == 1 and sizes != {1}:
+        return None
+    return f"{_names(network, group)} are not as many, and several, in each of several boxes"
+
+
+def _no_switch_in_boxes(network: Network, group: Group) -> str | None:
+    found = (_no_common_switch(network, members) for members in boxes_of(network, group))
+    return _no_levels(network, group) or next(filter(None, found), None)
+
+
+def _names(network: Network, group: Group) -> str:
     names = [network.device_names[device] for device in group]
-    up = [network.link(name, switch) for name in names]
-    down = [network.link(switch, name) for name in names]
-    cap = network.through_link(switch)
-    through = () if cap is None else (cap,)
-    flows = [_Flow((link, *through), 1.0) for link in up] + [_Flow((link,), 1.0) for link in down]
-    latency_s = sum(network.link_latency_s[links].max().item() for links in (up, down))
-    return _Plan(flows, latency_s, steps=2, messages=2)
+    return ", ".join(names if len(names) <= 8 else [*names[:3], "...", names[-1]])
 
 
-def _ring(network: Network, group: Group, rounds: int) -> _Plan:
-    """In each round every part of the buffer makes all hops but one."""
-    rings = _rings(network, group)
-    passes = rounds * (len(group) - 1)
-    share = passes / len(group) / len(rings)
-    hops = [hop for ring in rings for hop in zip(ring, [*ring[1:], ring[0]], strict=True)]
-    slowest_s = max(network.latency_s(*hop) for hop in hops)
-    flows = [_Flow(network.route(*hop), share) for hop in hops]
-    # Several rings turn at the same time, and a device sends in each of them.
-    return _Plan(flows, passes * slowest_s, steps=passes, messages=passes * len(rings))
+_RING = _Way(by.ring, _nothing)
+_DIRECT = _Way(by.direct, _several_boxes)
+_INSIDE: Sequence[tuple[Planner, Planner, Obstacle, str]] = (
+    (by.ring, by.ring, _no_levels, "ring"),
+    (by.direct, by.direct, _no_levels, "direct"),
+    (by.switch_scatter, by.switch_gather, _no_switch_in_boxes, "in-switch"),
+)
+"""How boxes scatter and gather, where devices are in several."""
 
-
-def _rings(network: Network, group: Group) -> list[list[int]]:
-    """Each ring leaves a box at another place, and enters the next box at the place it left."""
-    boxes: defaultdict[int, list[int]] = defaultdict(list)
-    for device in group:
-        boxes[network.box_of[device]].append(device)
-    sizes = {len(members) for members in boxes.values()}
-    if len(boxes) == 1 or len(sizes) > 1:
-        return [list(group)]
-    return [
-        [
-            device
-            for number, members in enumerate(boxes.values())
-            for device in _rotated(members, first - number)
-        ]
-        for first in range(sizes.pop())
-    ]
-
-
-def _rotated(members: list[int], first: int) -> list[int]:
-    first %= len(members)
-    return members[first:] + members[:first]
-
-
-def _pattern(plans: Sequence[_Plan]) -> Pattern:
-    shares: defaultdict[int, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
-    streams: defaultdict[int, int] = defaultdict(int)
-    for group, plan in enumerate(plans):
-        for flow in plan.flows:
-            for link in flow.route:
-                shares[link][group] += flow.share
-                streams[link] += 1
-    links = sorted(shares)
-    entries = [len(shares[link]) for link in links]
-    return Pattern(
-        links=np.array(links, dtype=np.int64),
-        streams=np.array([streams[link] for link in links], dtype=np.float64),
-        latency_s=max(plan.latency_s for plan in plans),
-        steps=max(plan.steps for plan in plans),
-        messages=max(plan.messages for plan in plans),
-        mask=mask_of(links),
-        _starts=np.cumsum([0, *entries[:-1]], dtype=np.int64)[: len(links)],
-        _groups=np.array([group for link in links for group in shares[link]], dtype=np.int64),
-        _shares=np.array([one for link in links for one in shares[link].values()], dtype=float),
-    )
+_COLLECTIVES: Mapping[str, _Algorithms] = {
+    "all_reduce": {
+        "in-switch": [_Way(after(by.switch_scatter, by.switch_gather), _no_common_switch)],
+        "ring": [_Way(after(by.ring, by.ring), _nothing)],
+        "two-shot": [_Way(after(by.direct, by.direct), _several_boxes)],
+        "one-shot": [_Way(by.one_shot, _several_boxes)],
+        "tree": [_Way(by.tree, _nothing)],
+        "hierarchical": [
+            _Way(by.all_reduce_by_boxes(scatter, gather), obstacle, inside)
+            for scatter, gather, obstacle, inside in _INSIDE
+        ],
+    },
+    "all_gather": {
+        "ring": [_RING],
+        "direct": [_DIRECT],
+        "in-switch": [_Way(by.switch_gather, _no_common_switch)],
+        "hierarchical": [
+            _Way(by.gather_by_boxes(gather), obstacle, inside)
+            for _, gather, obstacle, inside in _INSIDE
+        ],
+    },
+    "reduce_scatter": {
+        "ring": [_RING],
+        "direct": [_DIRECT],
+        "in-switch": [_Way(by.switch_scatter, _no_common_switch)],
+        "hierarchical": [
+            _Way(by.scatter_by_boxes(scatter), obstacle, inside)
+            for scatter, _, obstacle, inside in _INSIDE
+        ],
+    },
+    "all_to_all": {
+        "direct": [_Way(by.direct, _nothing)],
+        "hierarchical": [_Way(by.all_to_all_by_boxes, _no_levels)],
+    },
+}

@@ -17,31 +17,43 @@ class Part(NamedTuple):
 
 
 class Rectangle(NamedTuple):
-    """All that some sources send of some weights; both as bits."""
+    """A share of all that some sources send of some weights; both as bits."""
 
     sources: int
     weights: int
+    share: float = 1.0
 
 
 class Crossing(NamedTuple):
-    """What crosses one link: the weights (as bits) of each source, and between whom."""
+    """What crosses one link: by share, the weights (as bits) of each source; and between whom."""
 
-    weights_of: defaultdict[int, int]
+    weights_of: defaultdict[float, defaultdict[int, int]]
     flows: set[tuple[int, int]]
 
 
 def crossing_of_links(network: Network, parts: Iterable[Part]) -> dict[int, Crossing]:
     """By link, in the order of their numbers."""
-    crossing: defaultdict[int, Crossing] = defaultdict(lambda: Crossing(defaultdict(int), set()))
+    crossing: defaultdict[int, Crossing] = defaultdict(
+        lambda: Crossing(defaultdict(lambda: defaultdict(int)), set())
+    )
     for source, weight, start, end in parts:
-        for link in network.route(start, end):
+        for link, share in network.spread(start, end):
             here = crossing[link]
-            here.weights_of[source] |= 1 << weight
+            here.weights_of[share][source] |= 1 << weight
             here.flows.add((start, end))
     return dict(sorted(crossing.items()))
 
 
-def rectangles_of(weights_of: dict[int, int]) -> list[Rectangle]:
+def rectangles_of(weights_of: dict[float, defaultdict[int, int]]) -> list[Rectangle]:
+    """The rectangles of each share."""
+    return [
+        one._replace(share=share)
+        for share, of_share in weights_of.items()
+        for one in _rectangles_of(of_share)
+    ]
+
+
+def _rectangles_of(weights_of: dict[int, int]) -> list[Rectangle]:
     """Sources with equal weights together, or weights with equal sources: whichever are fewer."""
     by_source = [Rectangle(sources, weights) for weights, sources in _merged(weights_of)]
     if len(by_source) == 1:

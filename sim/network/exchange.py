@@ -45,10 +45,14 @@ class Exchange:
     _simple: IntArray
     """Places of these links ..."""
     _source_sets: IntArray
-    """(links,) ... and their sources."""
+    """(links,) ... and their sources ..."""
+    _simple_shares: FloatArray
+    """(links,) ... and how much of what these send takes this link."""
     _many_source_sets: IntArray
     """(rectangles,) Of the other links."""
     _many_weight_sets: IntArray
+    """(rectangles,)"""
+    _many_shares: FloatArray
     """(rectangles,)"""
     _starts: IntArray
     """(other links,) Where in these rectangles each begins."""
@@ -77,13 +81,15 @@ class Exchange:
         """The part of the loads that depends on the sources."""
         shares = self._source_sums.of(np.asarray(source_share, dtype=np.float64) * token_bytes)
         factors = np.ones(len(self.links))
-        factors[self._simple] = shares[self._source_sets[self._simple]]
+        simple = self._simple
+        factors[simple] = shares[self._source_sets[simple]] * self._simple_shares[simple]
         return Sources(self._spread.times(factors), shares)
 
     def loads_of(self, sources: "Sources", sums: FloatArray) -> Loads:
         """The loads of these sources for these sums (..., sets) of weights, by `weight_sums`."""
         if self._starts.size:
-            terms = sums[..., self._many_weight_sets] * sources.shares[self._many_source_sets]
+            of_sources = sources.shares[self._many_source_sets] * self._many_shares
+            terms = sums[..., self._many_weight_sets] * of_sources
             of_simple = sums[..., : self._spread.starts.size - self._starts.size]
             sums = np.concatenate([of_simple, sums_of_runs(terms, self._starts)], axis=-1)
         return Loads(
@@ -115,10 +121,9 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
     streams: defaultdict[int, int] = defaultdict(int)
     latency_s = 0.0
     for source, target in np.argwhere(matrix > 0).tolist():
-        route = network.route(devices[source], devices[target])
         latency_s = max(latency_s, network.latency_s(devices[source], devices[target]))
-        for link in route:
-            carried[link] += matrix[source, target].item()
+        for link, share in network.spread(devices[source], devices[target]):
+            carried[link] += share * matrix[source, target].item()
             streams[link] += 1
     links = sorted(carried)
     return Loads(
@@ -184,7 +189,9 @@ def _compiled(
         _source_sets=np.array(
             [source_number[one[0].sources] for one in rectangles], dtype=np.int64
         ),
+        _simple_shares=np.array([one[0].share for one in rectangles], dtype=np.float64),
         _many_source_sets=np.array([source_number[one.sources] for one in many], dtype=np.int64),
         _many_weight_sets=np.array([weight_number[one.weights] for one in many], dtype=np.int64),
+        _many_shares=np.array([one.share for one in many], dtype=np.float64),
         _starts=np.cumsum([0, *map(len, others)], dtype=np.int64)[:-1],
     )

@@ -64,9 +64,10 @@ class Loads:
     amounts: FloatArray
     """(..., links) Bytes; or (..., columns), where links carry the same in proportion."""
     streams: FloatArray
-    """(links,) How many device-to-device flows each link carries: its weight in sharing."""
-    latency_s: float
-    """Before the first byte; holds nothing."""
+    """(links,) How many device-to-device flows each link carries: its weight in sharing. (...,
+    links) where that differs among the transfers."""
+    latency_s: Any
+    """Before the first byte; holds nothing. (...) where that differs among the transfers."""
     mask: int
     """The links once more, as bits."""
     least_drain_s: FloatArray | float = 0.0
@@ -122,11 +123,14 @@ class Loads:
         if isinstance(least_drain_s, np.ndarray):
             least_drain_s = least_drain_s[index]
         # Written out, because `replace` takes longer than all the rest of a transfer.
+        latency_s = self.latency_s
+        if isinstance(latency_s, np.ndarray):
+            latency_s = float(latency_s[index])
         return Loads(
             self.links,
             self.amounts[index],
-            self.streams,
-            self.latency_s,
+            self.streams if self.streams.ndim == 1 else self.streams[index],
+            latency_s,
             self.mask,
             least_drain_s,
             self.spread,

@@ -158,7 +158,7 @@ def pace_of(transfers: Transfers, network: Network, profile: EngineProfile, algo
     if found is None:
         return Pace.constant(transfers, network, profile)
     name, fabric = found
-    way = WAYS[algorithm]
+    way = WAYS[algorithm.split()[0]]
     if way == "in-switch" and not fabric.in_switch:
         way = "chain"
     return Pace.measured(transfers, network, way, name, fabric)

@@ -1,13 +1,16 @@
 """The links of a cluster by number, and the route from each device to each other.
 
 A route has the least latency, then the fewest hops. Among equals the fastest next link wins, so a
-change of rail happens on the source's side, inside its box; equally fast ones are spread by
-target, as fat trees that route by destination do. Devices may forward. A part that caps what
+change of rail happens on the source's side, inside its box. Of equally fast ones a single transfer
+takes one by a hash of its ends, as switches do; collectives, whose streams are many, take all of
+them alike, an equal part at each fork. Devices may forward. A part that caps what
 passes through it is one more link of every route that passes through.
 """
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import networkx as nx
 import numpy as np
@@ -23,6 +26,8 @@ _TICK_S = 1e-15
 _HOPS = 1 << 20
 
 Route = tuple[int, ...]
+Shares = tuple[tuple[int, float], ...]
+"""Links, each with the share of the bytes that crosses it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +45,10 @@ class Network:
     capacity_bytes_per_s: NDArray[np.float64]
     link_latency_s: NDArray[np.float64]
     _graph: nx.DiGraph
-    _spread: tuple[int, ...]
-    """Of each device as a target: which of equal ways leads to it."""
     _routes: dict[tuple[int, int], Route] = field(default_factory=dict)
     _distances: dict[int, dict[str, int]] = field(default_factory=dict)
-    _hops: dict[tuple[str, int], str] = field(default_factory=dict)
+    _spreads: dict[tuple[int, int], Shares] = field(default_factory=dict)
+    _hops: dict[tuple[str, int], list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, topology: TopologySpec) -> "Network":
@@ -72,8 +76,6 @@ class Network:
             capacity_bytes_per_s=np.array([link["bytes_per_s"] for link in links] + through),
             link_latency_s=np.array([link["latency_s"] for link in links] + [0.0 for _ in capped]),
             _graph=graph,
-            # Box plus place in it: a leaf of boxes and a leaf of one rail both spread evenly.
-            _spread=tuple(box + number - box_of.index(box) for number, box in enumerate(box_of)),
         )
 
     @property
@@ -96,6 +98,13 @@ class Network:
         known = self._routes.get((source, target))
         if known is None:
             known = self._routes[source, target] = tuple(self._walk(source, target))
+        return known
+
+    def spread(self, source: int, target: int) -> Shares:
+        """The links of all equal routes; at each fork every way on gets the same."""
+        known = self._spreads.get((source, target))
+        if known is None:
+            known = self._spreads[source, target] = tuple(self._divide(source, target).items())
         return known
 
     def latency_s(self, source: int, target: int) -> float:
@@ -139,21 +148,44 @@ class Network:
         here, end = self.device_names[source], self.device_names[target]
         links: list[int] = []
         while here != end:
-            following = self._next(here, target)
-            links.append(self._graph.adj[here][following]["number"])
-            through = self._graph.nodes[following].get("through")
-            if through is not None and following != end:
-                links.append(through)
+            equals = self._next(here, target)
+            # The part is hashed too: else switches in a row would all choose alike.
+            choice = crc32(f"{here} {source} {target}".encode())
+            following = equals[choice % len(equals)]
+            links += self._crossed(here, following, end)
             here = following
         return links
 
-    def _next(self, here: str, target: int) -> str:
+    def _divide(self, source: int, target: int) -> dict[int, float]:
+        here, end = self.device_names[source], self.device_names[target]
+        cost_from = self._cost_to(target)
+        arrived = {here: 1.0}
+        shares: defaultdict[int, float] = defaultdict(float)
+        while here != end:
+            equals = self._next(here, target)
+            share = arrived.pop(here) / len(equals)
+            for following in equals:
+                for link in self._crossed(here, following, end):
+                    shares[link] += share
+                arrived[following] = arrived.get(following, 0.0) + share
+            # All that comes to a part comes from farther away.
+            here = max(arrived, key=cost_from.__getitem__)
+        return shares
+
+    def _crossed(self, here: str, following: str, end: str) -> list[int]:
+        """The link to the next part, and that part's cap where the way goes on."""
+        link: int = self._graph.adj[here][following]["number"]
+        through = self._graph.nodes[following].get("through")
+        return [link] if through is None or following == end else [link, through]
+
+    def _next(self, here: str, target: int) -> list[str]:
         known = self._hops.get((here, target))
         if known is None:
             known = self._hops[here, target] = self._find_next(here, target)
         return known
 
-    def _find_next(self, here: str, target: int) -> str:
+    def _find_next(self, here: str, target: int) -> list[str]:
+        """The ways on that are as near and as fast as any."""
         cost_from = self._cost_to(target)
         if here not in cost_from:
             raise ScenarioError(
@@ -166,8 +198,7 @@ class Network:
             if name in cost_from and link["cost"] + cost_from[name] == cost_from[here]
         ]
         fastest = max(speed for speed, _ in nearer)
-        equals = [name for speed, name in nearer if speed == fastest]
-        return str(equals[self._spread[target] % len(equals)])
+        return [name for speed, name in nearer if speed == fastest]
 
     def _cost_to(self, target: int) -> dict[str, int]:
         known = self._distances.get(target)

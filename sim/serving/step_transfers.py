@@ -1,14 +1,19 @@
 """What a replica's step may put on links: the collectives of its ranks, and expert exchanges."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
+from sim.network.choice import Choice
+from sim.network.collectives import all_gather, all_reduce, reduce_scatter
 from sim.network.exchange import Exchange, Sources, combine, dispatch
+from sim.network.expert_pace import Direction, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
+from sim.network.patterns import Pattern
+from sim.network.protocols import Pace, pace_of
 from sim.network.routes import Network
+from sim.network.stages import Protocol
 from sim.network.sums import SetSums
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
@@ -17,6 +22,10 @@ from sim.spec.scenario import Scenario
 
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
+
+
+_Make = Callable[[Network, Sequence[int], Protocol], Exchange]
+_MAKERS: Mapping[Direction, _Make] = {"dispatch": dispatch, "combine": combine}
 
 
 class StepTransfers:
@@ -32,7 +41,12 @@ class StepTransfers:
         self.capacity_bytes_per_s = network.capacity_bytes_per_s
         self.collectives = _collectives(scenario, layout, network, slots)
         self.exchanges = _exchanges(scenario, layout, network, slots)
-        self._profile = scenario.engine.profile
+        self.paces = {
+            pattern: pace_of(pattern, network, scenario.engine.profile, pattern.algorithm)
+            for choice in self.collectives.values()
+            for pattern in choice.patterns
+        }
+        self._devices = len(layout.devices)
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
         self._bytes_each = {
@@ -45,13 +59,15 @@ class StepTransfers:
             for slot in self.exchanges
         }
 
+        self._most_tokens = 0.0
         self._known_sources = b""
         self._sources: dict[str, Sources] = {}
 
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
-        patterns: list[Pattern | Exchange] = [*self.collectives.values(), *self.exchanges.values()]
+        exchanges = [paced.exchange for paced in self.exchanges.values()]
+        patterns: list[Choice | Exchange] = [*self.collectives.values(), *exchanges]
         return frozenset().union(*(pattern.used_links for pattern in patterns))
 
     def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
@@ -60,10 +76,12 @@ class StepTransfers:
 
     def collective(self, slot: str, counts: Real) -> Loads:
         """A collective over the ranks (..., ranks); it is left out where nobody has any bytes."""
-        loads = self._capped(self.collectives[slot].loads(counts * self._bytes_each[slot]))
-        if not np.any(counts):
-            return replace(loads, latency_s=0.0)
-        return loads.launched(self._profile.collective_launch_s)
+        loads = self.collectives[slot].loads(self.bytes_of(slot, counts), self._at_pace)
+        return loads if np.any(counts) else replace(loads, latency_s=0.0)
+
+    def bytes_of(self, slot: str, counts: Real) -> Real:
+        """Of a collective's buffers."""
+        return counts * self._bytes_each[slot]
 
     def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
         """Tokens (sources) on the way to their experts and back; see `Exchange.loads`."""
@@ -72,17 +90,24 @@ class StepTransfers:
             self._known_sources = known
             share = source_tokens / source_tokens.sum()
             self._sources = {
-                slot: exchange.spread(share, self._token_bytes[slot])
-                for slot, exchange in self.exchanges.items()
+                slot: paced.exchange.spread(share, self._token_bytes[slot])
+                for slot, paced in self.exchanges.items()
             }
+            self._most_tokens = float(source_tokens.max())
         found = {}
         sums: dict[SetSums, FloatArray] = {}
-        for slot, exchange in self.exchanges.items():
+        most_copies: FloatArray | None = None
+        for slot, (exchange, pace) in self.exchanges.items():
             summed = exchange.weight_sums
             if summed not in sums:
                 sums[summed] = summed.of(weights)
             loads = exchange.loads_of(self._sources[slot], sums[summed])
-            found[slot] = self._capped(loads).launched(self._profile.collective_launch_s)
+            if isinstance(pace, Pace):
+                found[slot] = pace.of(loads)
+                continue
+            if most_copies is None:
+                most_copies = weights[..., : self._devices].max(axis=-1)
+            found[slot] = pace.of(loads, self._most_tokens, most_copies * self._token_bytes[slot])
         return found
 
     def seconds(self, loads: Loads) -> Real:
@@ -90,30 +115,48 @@ class StepTransfers:
         took_s: Real = loads.alone_s(self.capacity_bytes_per_s)
         return took_s
 
-    def _capped(self, loads: Loads) -> Loads:
-        return loads.at_efficiency(self._profile.network_efficiency, self.capacity_bytes_per_s)
+    def _at_pace(self, pattern: Pattern, loads: Loads) -> Loads:
+        return self.paces[pattern].of(loads)
 
 
 def _collectives(
     scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
-) -> dict[str, Pattern]:
+) -> dict[str, Choice]:
     """The collectives of tensor parallelism, each over all ranks at once."""
-    ranks, algorithm = layout.ranks, scenario.engine.all_reduce
-    makers: dict[str, Callable[[], Pattern]] = {
-        "embedding all-reduce": lambda: all_reduce(network, ranks, algorithm),
-        "all-reduce": lambda: all_reduce(network, ranks, algorithm),
-        "reduce-scatter": lambda: reduce_scatter(network, ranks),
-        "all-gather": lambda: all_gather(network, ranks),
-        _BY_SAMPLED: lambda: all_gather(network, ranks),
+    ranks, engine = layout.ranks, scenario.engine
+    makers: dict[str, Callable[[], Choice]] = {
+        "embedding all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
+        "all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
+        "reduce-scatter": lambda: reduce_scatter(network, ranks, engine.all_gather),
+        "all-gather": lambda: all_gather(network, ranks, engine.all_gather),
+        _BY_SAMPLED: lambda: all_gather(network, ranks, engine.all_gather),
     }
     return {slot: make() for slot, make in makers.items() if slot in slots}
 
 
 def _exchanges(
     scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
-) -> dict[str, Exchange]:
-    if "dispatch" not in slots:
+) -> dict[str, PacedExchange]:
+    if "dispatch" not in slots or scenario.model.experts is None:
         return {}
-    there = dispatch(network, layout.devices, scenario.experts.dispatch)
-    back = combine(network, layout.devices, scenario.experts.dispatch)
-    return {"dispatch": there, "combine": back.summed_as(there)}
+    protocol, profile = scenario.experts.dispatch, scenario.engine.profile
+    of = Experts(scenario.model.experts.experts, layout.device.processors)
+    there, back = (
+        paced_exchange(
+            network,
+            layout.devices,
+            _of_devices(make, layout.devices, protocol),
+            direction,
+            profile,
+            of,
+        )
+        for direction, make in _MAKERS.items()
+    )
+    summed = back.exchange.summed_as(there.exchange)
+    return {"dispatch": there, "combine": back._replace(exchange=summed)}
+
+
+def _of_devices(
+    make: _Make, devices: Sequence[int], protocol: Protocol
+) -> Callable[[Network], Exchange]:
+    return lambda on: make(on, devices, protocol)

@@ -131,8 +131,12 @@ class Engine(Spec):
     """Whether communication hides behind arithmetic; it does not yet."""
     mla: Literal["auto", "absorbed", "expanded"] = "auto"
     """How latent attention is computed; auto: decode absorbed, prefill expanded."""
-    all_reduce: Literal["auto", "ring", "in-switch"] = "auto"
-    """auto: in the switch where it reduces, else in a ring."""
+    all_reduce: Literal[
+        "auto", "ring", "tree", "one-shot", "two-shot", "in-switch", "hierarchical"
+    ] = "auto"
+    """auto: for the bytes at hand the fastest of those that the topology allows."""
+    all_gather: Literal["auto", "ring", "direct", "in-switch", "hierarchical"] = "auto"
+    """Of reduce-scatters, too."""
 
     @model_validator(mode="after")
     def _every_sequence_can_step(self) -> "Engine":

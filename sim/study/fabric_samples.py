@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import ScenarioError, one_line
+from sim.network.patterns import Pattern
 from sim.network.protocols import (
     WAYS,
     Way,
@@ -21,7 +22,7 @@ from sim.spec.communication import Fabric
 from sim.spec.device import DeviceSpec
 from sim.study.calibration_samples import Array, is_held
 from sim.study.measured_points import Point
-from sim.study.measured_transfers import COLLECTIVES, Alternative, alternatives, network_of
+from sim.study.measured_transfers import COLLECTIVES, collective, network_of
 
 Flags = NDArray[np.bool_]
 
@@ -88,7 +89,7 @@ class FabricSample(NamedTuple):
 class _Found(NamedTuple):
     point: Point
     network: Network
-    ways: dict[Way, Alternative]
+    ways: dict[Way, Pattern]
 
 
 def fabric_samples(
@@ -101,17 +102,17 @@ def fabric_samples(
         if point.kind in COLLECTIVES and point.device in networks and point.params["gpus"] > 1:
             network = networks[point.device]
             found = _Found(point, network, _ways(network, point))
-            links = next(iter(found.ways.values())).transfers.links
+            links = next(iter(found.ways.values())).links
             by_fabric[kinds_by_speed(network, links.tolist())[0]].append(found)
     return [_sample(fabric, by_fabric[fabric]) for fabric in sorted(by_fabric)]
 
 
-def _ways(network: Network, point: Point) -> dict[Way, Alternative]:
+def _ways(network: Network, point: Point) -> dict[Way, Pattern]:
     try:
-        found = alternatives(point.kind, network, point.params["gpus"], point.params["bytes"])
+        found = collective(point.kind, network, point.params["gpus"])
     except ScenarioError as problem:
         raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
-    return {WAYS[one.algorithm]: one for one in found}
+    return {WAYS[one.algorithm]: one for one in found.patterns}
 
 
 def _sample(fabric: str, found: Sequence[_Found]) -> FabricSample:
@@ -131,7 +132,7 @@ def _sample(fabric: str, found: Sequence[_Found]) -> FabricSample:
 
 
 def _way_points(found: Sequence[_Found], way: Way) -> WayPoints:
-    links = max(one.ways[way].transfers.links.size for one in found if way in one.ways)
+    links = max(one.ways[way].links.size for one in found if way in one.ways)
     on_links = (len(found), links)
     points = WayPoints(
         latency_s=np.full(len(found), np.inf),
@@ -143,15 +144,16 @@ def _way_points(found: Sequence[_Found], way: Way) -> WayPoints:
     )
     for row, one in enumerate(found):
         if way in one.ways:
-            _fill(points, row, one.network, one.ways[way])
+            _fill(points, row, one, one.ways[way])
     return points
 
 
-def _fill(points: WayPoints, row: int, network: Network, one: Alternative) -> None:
-    used = one.transfers.links
-    points.latency_s[row] = one.transfers.latency_s
-    points.steps[row] = one.transfers.steps
-    points.messages[row] = one.transfers.messages
-    points.needed_s[row, : used.size] = one.loads.bytes / network.capacity_bytes_per_s[used]
-    points.streams[row, : used.size] = one.transfers.streams
-    points.is_host_link[row, : used.size] = is_host_link(network, used)
+def _fill(points: WayPoints, row: int, one: _Found, pattern: Pattern) -> None:
+    used, bytes_ = pattern.links, one.point.params["bytes"]
+    capacity_bytes_per_s = one.network.capacity_bytes_per_s[used]
+    points.latency_s[row] = pattern.latency_s
+    points.steps[row] = pattern.steps
+    points.messages[row] = pattern.messages
+    points.needed_s[row, : used.size] = pattern.loads(bytes_).bytes / capacity_bytes_per_s
+    points.streams[row, : used.size] = pattern.streams
+    points.is_host_link[row, : used.size] = is_host_link(one.network, used)

@@ -13,6 +13,7 @@ from sim.errors import ScenarioError
 from sim.network.exchange import Exchange
 from sim.network.expert_pace import Experts, paced_exchange
 from sim.network.loads import Loads
+from sim.network.patterns import Pattern
 from sim.network.protocols import pace_of
 from sim.network.routes import Network
 from sim.physics.kernels import ELEMENT_OF_DTYPE, KERNELS
@@ -25,8 +26,8 @@ from sim.study.measured_transfers import (
     COLLECTIVES,
     DIRECTIONS,
     EXCHANGES,
-    alternatives,
     cluster_of,
+    collective,
     devices_of_each_box,
     network_of,
     uniform,
@@ -98,10 +99,11 @@ def _collective(kind: str) -> Callable[..., _Priced]:
     def made(gpus: int, bytes: int, library: str) -> _Priced:  # noqa: A002 - their name
         def priced(on: DeviceSpec, by: EngineProfile) -> float:
             network = network_of(on, 1)
-            return min(
-                _alone_s(network, pace_of(one.transfers, network, by, one.algorithm).of(one.loads))
-                for one in alternatives(kind, network, gpus, bytes)
-            )
+
+            def at_pace(pattern: Pattern, loads: Loads) -> Loads:
+                return pace_of(pattern, network, by, pattern.algorithm).of(loads)
+
+            return _alone_s(network, collective(kind, network, gpus).loads(bytes, at_pace))
 
         return priced
 

@@ -6,89 +6,38 @@ routed tokens, one copy for each expert, what stays on a device left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from sim.catalog.load import load_topology
 from sim.errors import ScenarioError
-from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
-from sim.network.exchange import Exchange, all_to_all_v, combine, dispatch
+from sim.network.choice import Choice
+from sim.network.collectives import all_gather, all_reduce, all_to_all, reduce_scatter
+from sim.network.exchange import Exchange, combine, dispatch
 from sim.network.expert_pace import Direction
-from sim.network.loads import FloatArray, IntArray, Loads
-from sim.network.protocols import Transfers
+from sim.network.loads import Loads
 from sim.network.routes import Network
 from sim.network.stages import Protocol as Dispatch
 from sim.physics.kernels import ELEMENT_OF_DTYPE
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 
-
-class Alternative(NamedTuple):
-    """One way to do a collective."""
-
-    algorithm: str
-    transfers: Transfers
-    loads: Loads
-
-
-class _Direct(NamedTuple):
-    """Everybody to everybody."""
-
-    links: IntArray
-    streams: FloatArray
-    latency_s: float
-    steps: int
-    messages: int
-
-
-Ways = Callable[[Network, list[int], int], list[Alternative]]
-
-
-def _all_reduce(network: Network, devices: list[int], bytes_: int) -> list[Alternative]:
-    found = [_loaded("ring", all_reduce(network, [devices], "ring"), bytes_)]
-    if len(devices) > 1 and network.reducing_switch(tuple(devices)) is not None:
-        in_switch = all_reduce(network, [devices], "in-switch")
-        found.append(_loaded("in-switch", in_switch, bytes_))
-    return found
-
-
-def _all_gather(network: Network, devices: list[int], bytes_: int) -> list[Alternative]:
-    return [_loaded("ring", all_gather(network, [devices]), bytes_)]
-
-
-def _reduce_scatter(network: Network, devices: list[int], bytes_: int) -> list[Alternative]:
-    return [_loaded("ring", reduce_scatter(network, [devices]), bytes_)]
-
-
-def _all_to_all(network: Network, devices: list[int], bytes_: int) -> list[Alternative]:
-    sent_bytes = np.full((len(devices), len(devices)), bytes_ / len(devices))
-    np.fill_diagonal(sent_bytes, 0.0)
-    loads = all_to_all_v(network, devices, sent_bytes)
-    peers = len(devices) - 1
-    direct = _Direct(loads.links, loads.streams, loads.latency_s, min(peers, 1), peers)
-    return [Alternative("direct", direct, loads)]
-
-
-def _loaded(algorithm: str, pattern: Pattern, bytes_: int) -> Alternative:
-    return Alternative(algorithm, pattern, pattern.loads(bytes_))
-
-
-COLLECTIVES: Mapping[str, Ways] = {
-    "all_reduce": _all_reduce,
-    "all_gather": _all_gather,
-    "reduce_scatter": _reduce_scatter,
-    "all_to_all": _all_to_all,
+COLLECTIVES: Mapping[str, Callable[[Network, list[int]], Choice]] = {
+    "all_reduce": lambda network, on: all_reduce(network, [on], among=("in-switch", "ring")),
+    "all_gather": lambda network, on: all_gather(network, [on], "ring"),
+    "reduce_scatter": lambda network, on: reduce_scatter(network, [on], "ring"),
+    "all_to_all": lambda network, on: all_to_all(network, [on], "direct"),
 }
-"""By kind, all that a library could do; it takes the fastest."""
+"""By kind, what NCCL does in a box. Its trees are chains there, as many steps as a ring."""
 
 
-def alternatives(kind: str, network: Network, gpus: int, bytes_: int) -> list[Alternative]:
-    """The ways in which so many of the first devices can do a collective."""
+def collective(kind: str, network: Network, gpus: int) -> Choice:
+    """The ways in which so many of the first devices can do it."""
     if gpus > network.devices:
         raise ScenarioError(
             f"kernel: gpus: {gpus} is more than the {network.devices} devices of {network.name}"
         )
-    return COLLECTIVES[kind](network, list(range(gpus)), bytes_)
+    return COLLECTIVES[kind](network, list(range(gpus)))
 
 
 _MakeExchange = Callable[[Network, Sequence[int], Dispatch], Exchange]

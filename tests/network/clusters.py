@@ -59,6 +59,12 @@ def torus(shape: tuple[int, ...]) -> TopologySpec:
     return topology(1, {"chip": group("device", math.prod(shape))}, [link])
 
 
+def mesh(devices: int) -> TopologySpec:
+    """One box of devices each joined with each: 100 B/s a link, 1/8 s a hop."""
+    link = join("chip", "chip", "mesh", 100.0, 0.125)
+    return topology(1, {"chip": group("device", devices)}, [link])
+
+
 def rails(boxes: int, devices: int, *, spines: int = 0) -> TopologySpec:
     """Boxes like a DGX: a fast switch inside, and a network card on a rail of its own for each."""
     groups = {
@@ -127,7 +133,8 @@ def meshed(boxes: int, devices: int) -> TopologySpec:
 
 small = st.integers(1, 4)
 topologies = st.one_of(
-    st.builds(star, small, through=st.sampled_from([None, 150.0])),
+    st.builds(star, small, through=st.sampled_from([None, 150.0]), reduces=st.booleans()),
+    st.builds(torus, st.sampled_from([(4,), (2, 3), (4, 4), (2, 2, 4)])),
     st.builds(rails, small, small, spines=st.integers(0, 3)),
     st.builds(pods, st.just(4), st.sampled_from([1, 2, 4]), small),
     st.builds(meshed, small, small),

@@ -94,8 +94,8 @@ def test_an_explicit_matrix_is_the_sum_of_its_sends(network: Network, seed: int)
 
     expected: defaultdict[str, float] = defaultdict(float)
     for source, target in np.ndindex(sent.shape):
-        for link in network.route(source, target):
-            expected[network.link_names[link]] += sent[source, target].item()
+        for link, share in network.spread(source, target):
+            expected[network.link_names[link]] += share * sent[source, target].item()
     assert on_links(network, loads) == pytest.approx(expected)
 
 

@@ -1,0 +1,80 @@
+"""Several ways to do the same collective: each buffer goes by the one that is fastest for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sim.network.loads import FloatArray, IntArray, Loads, mask_of
+from sim.network.patterns import Pattern
+
+Priced = Callable[[Pattern, Loads], Loads]
+"""The loads of a pattern with what the engine makes of them: launches, steps, efficiency."""
+
+
+def _as_they_are(_: Pattern, loads: Loads) -> Loads:
+    return loads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """Patterns that do the same; the first wins where several take as long."""
+
+    patterns: tuple[Pattern, ...]
+    mask: int
+    """Of the links of all."""
+    _links: IntArray
+    _places: tuple[IntArray, ...]
+    """Of each pattern: where its links stand among all."""
+    _streams: FloatArray
+    """(patterns, links)"""
+    _capacity_bytes_per_s: FloatArray
+
+    @classmethod
+    def of(cls, patterns: Sequence[Pattern], capacity_bytes_per_s: FloatArray) -> "Choice":
+        """At least one; capacity is of all links."""
+        links = np.unique(np.concatenate([pattern.links for pattern in patterns]))
+        places = tuple(np.searchsorted(links, pattern.links) for pattern in patterns)
+        streams = np.zeros((len(patterns), len(links)))
+        for row, (pattern, at) in enumerate(zip(patterns, places, strict=True)):
+            streams[row, at] = pattern.streams
+        return cls(tuple(patterns), mask_of(links), links, places, streams, capacity_bytes_per_s)
+
+    @property
+    def used_links(self) -> frozenset[int]:
+        """Numbers of the links that it may put bytes on."""
+        return frozenset(self._links.tolist())
+
+    def loads(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> Loads:
+        """The loads for bytes (..., groups), by the pattern that is the fastest when priced so."""
+        each = [priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns]
+        if len(each) == 1:
+            return each[0]
+        taken_s = np.stack([one.alone_s(self._capacity_bytes_per_s) for one in each])
+        return self._merged(each, taken_s.argmin(axis=0))
+
+    def chosen(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> list[str] | str:
+        """The names of the algorithms by which buffers of these bytes (..., groups) go."""
+        each = [priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns]
+        taken_s = np.stack([one.alone_s(self._capacity_bytes_per_s) for one in each])
+        names = np.array([pattern.algorithm for pattern in self.patterns])
+        found: list[str] | str = names[taken_s.argmin(axis=0)].tolist()
+        return found
+
+    def _merged(self, each: list[Loads], chosen: IntArray) -> Loads:
+        """(...) of the chosen ones, on the links of all: who shares links does not depend on it."""
+        amounts = np.zeros((*chosen.shape, len(self._links)))
+        for number, (one, at) in enumerate(zip(each, self._places, strict=True)):
+            amounts[..., at] += one.amounts * (chosen == number)[..., None]
+        latency_s = np.array([one.latency_s for one in each])[chosen]
+        least_drain_s = np.choose(chosen, [one.least_drain_s for one in each])[()]
+        return replace(
+            each[0],
+            links=self._links,
+            amounts=amounts,
+            streams=self._streams[chosen],
+            latency_s=latency_s,
+            mask=self.mask,
+            least_drain_s=least_drain_s,
+        )
