@@ -16,7 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sim.network.crossing import Crossing, crossing_of_links, members, rectangles_of
+from sim.network.crossing import (
+    Crossing,
+    crossing_of_links,
+    flow_of,
+    members,
+    rectangles_of,
+)
 from sim.network.loads import FloatArray, IntArray, Loads, Spread, mask_of
 from sim.network.routes import Network
 from sim.network.stages import Protocol, Ways, boxes_of, stages_of
@@ -122,7 +128,7 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
     latency_s = 0.0
     for source, target in np.argwhere(matrix > 0).tolist():
         latency_s = max(latency_s, network.latency_s(devices[source], devices[target]))
-        for link, share in network.spread(devices[source], devices[target]):
+        for link, share in flow_of(network, devices[source], devices[target]):
             carried[link] += share * matrix[source, target].item()
             streams[link] += 1
     links = sorted(carried)

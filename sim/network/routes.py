@@ -3,7 +3,8 @@
 A route has the least latency, then the fewest hops. Among equals the fastest next link wins, so a
 change of rail happens on the source's side, inside its box. Of equally fast ones a single transfer
 takes one by a hash of its ends, as switches do; collectives, whose streams are many, take all of
-them alike, an equal part at each fork. Devices may forward. A part that caps what
+them alike, an equal part at each fork. So do exchanges, but for forks at devices (a torus). Devices
+may forward. A part that caps what
 passes through it is one more link of every route that passes through.
 """
 
@@ -45,9 +46,11 @@ class Network:
     capacity_bytes_per_s: NDArray[np.float64]
     link_latency_s: NDArray[np.float64]
     _graph: nx.DiGraph
+    _turns: tuple[int, ...]
+    """Of each device as a target: which of equal ways devices take that pass on what is for it."""
     _routes: dict[tuple[int, int], Route] = field(default_factory=dict)
     _distances: dict[int, dict[str, int]] = field(default_factory=dict)
-    _spreads: dict[tuple[int, int], Shares] = field(default_factory=dict)
+    _spreads: dict[tuple[int, int, bool], Shares] = field(default_factory=dict)
     _hops: dict[tuple[str, int], list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -76,6 +79,8 @@ class Network:
             capacity_bytes_per_s=np.array([link["bytes_per_s"] for link in links] + through),
             link_latency_s=np.array([link["latency_s"] for link in links] + [0.0 for _ in capped]),
             _graph=graph,
+            # Box plus place in it: devices of a box and those of one place turn all ways alike.
+            _turns=tuple(box + number - box_of.index(box) for number, box in enumerate(box_of)),
         )
 
     @property
@@ -100,11 +105,15 @@ class Network:
             known = self._routes[source, target] = tuple(self._walk(source, target))
         return known
 
-    def spread(self, source: int, target: int) -> Shares:
-        """The links of all equal routes; at each fork every way on gets the same."""
-        known = self._spreads.get((source, target))
+    def spread(self, source: int, target: int, *, at_devices: bool = True) -> Shares:
+        """The links of all equal routes; at each fork every way on gets the same.
+
+        Not at devices: there all that is for a target goes one way, by the target's number.
+        """
+        known = self._spreads.get((source, target, at_devices))
         if known is None:
-            known = self._spreads[source, target] = tuple(self._divide(source, target).items())
+            known = tuple(self._divide(source, target, at_devices).items())
+            self._spreads[source, target, at_devices] = known
         return known
 
     def latency_s(self, source: int, target: int) -> float:
@@ -156,13 +165,15 @@ class Network:
             here = following
         return links
 
-    def _divide(self, source: int, target: int) -> dict[int, float]:
+    def _divide(self, source: int, target: int, at_devices: bool) -> dict[int, float]:
         here, end = self.device_names[source], self.device_names[target]
         cost_from = self._cost_to(target)
         arrived = {here: 1.0}
         shares: defaultdict[int, float] = defaultdict(float)
         while here != end:
             equals = self._next(here, target)
+            if not at_devices and self._graph.nodes[here]["kind"] == "device":
+                equals = [equals[self._turns[target] % len(equals)]]
             share = arrived.pop(here) / len(equals)
             for following in equals:
                 for link in self._crossed(here, following, end):
@@ -170,7 +181,8 @@ class Network:
                 arrived[following] = arrived.get(following, 0.0) + share
             # All that comes to a part comes from farther away.
             here = max(arrived, key=cost_from.__getitem__)
-        return shares
+        # Ways that part and meet again add up to what went in, but for rounding.
+        return {link: round(share, 15) for link, share in shares.items()}
 
     def _crossed(self, here: str, following: str, end: str) -> list[int]:
         """The link to the next part, and that part's cap where the way goes on."""

@@ -138,7 +138,8 @@ def engines(draw: st.DrawFn, ways: Sequence[str]) -> Engine:
         profile=draw(st.sampled_from([IDEAL, ROUGH])),
         max_sequences=draw(st.sampled_from([1, 3, 8])),
         max_step_tokens=draw(st.sampled_from([8, 33, 512])),
-        all_reduce=draw(st.sampled_from(["auto", "ring"])),
+        all_reduce=draw(st.sampled_from(["auto", "ring", "tree"])),
+        all_gather=draw(st.sampled_from(["auto", "ring"])),
         mla=draw(st.sampled_from(ways)),
     )
 

@@ -131,7 +131,11 @@ def test_an_all_reduce_across_sockets_is_slower_only_by_the_way(crosses: bool) -
 
     run = simulate(
         scenario(
-            DENSE, pool(2, devices=devices), on=pcie_box(), workload=work(1, prompt=1, output=2)
+            DENSE,
+            pool(2, devices=devices),
+            on=pcie_box(),
+            engine=engine(all_reduce="ring"),
+            workload=work(1, prompt=1, output=2),
         )
     )
 

@@ -72,6 +72,15 @@ def test_closed_forms_on_a_torus_of_one_side() -> None:
     assert direct.bytes == pytest.approx([1.0] * 16)
 
 
+def test_an_all_to_all_loads_every_link_of_a_torus_alike() -> None:
+    # 4 x 4 devices, 64 directions: 32 hops from each to the others, a sixteenth of 16 bytes each.
+    network = Network.of(torus((4, 4)))
+
+    loads = all_to_all(network, [range(16)], "direct").loads(16.0)
+
+    assert loads.bytes == pytest.approx([16 * 32 / 64] * 64)
+
+
 def test_several_boxes_by_levels() -> None:
     network = Network.of(rails(4, 4))
     choice = all_reduce(network, [range(16)], "hierarchical")

@@ -10,7 +10,7 @@ from sim.network.loads import FloatArray
 from sim.network.routes import Network
 from sim.network.stages import Protocol
 
-from .clusters import networks, rails, sockets, star
+from .clusters import networks, pods, rails, sockets, star, torus
 from .conservation import imbalance, on_links
 
 PROTOCOLS: list[Protocol] = ["per-expert", "per-device", "per-node"]
@@ -94,7 +94,7 @@ def test_an_explicit_matrix_is_the_sum_of_its_sends(network: Network, seed: int)
 
     expected: defaultdict[str, float] = defaultdict(float)
     for source, target in np.ndindex(sent.shape):
-        for link, share in network.spread(source, target):
+        for link, share in network.spread(source, target, at_devices=False):
             expected[network.link_names[link]] += share * sent[source, target].item()
     assert on_links(network, loads) == pytest.approx(expected)
 
@@ -219,3 +219,22 @@ def test_replicas_in_different_boxes_share_no_link_and_in_one_box_they_may() -> 
     assert first.used_links.isdisjoint(elsewhere.used_links)
     assert bool(first.mask & second.mask)
     assert not first.mask & elsewhere.mask
+
+
+def test_an_even_exchange_on_a_torus_makes_as_many_hops_however_its_flows_turn() -> None:
+    # 4 x 4 devices: 32 hops from each to the others; a byte for each pair.
+    network = Network.of(torus((4, 4)))
+
+    loads = dispatch(network, range(16), "per-expert").loads([1 / 16] * 16, [16.0] * 16, 1.0)
+
+    assert loads.bytes.sum() == pytest.approx(16 * 32)
+
+
+def test_an_exchange_between_leaves_loads_every_spine_alike() -> None:
+    network = Network.of(pods(4, leaves=2, spines=3))
+
+    loads = dispatch(network, range(8), "per-device").loads([1 / 8] * 8, [8.0] * 8, 1.0)
+
+    # 4 devices send a byte to each of 4 on the other leaf, over three spines.
+    spines = [load for name, load in on_links(network, loads).items() if "spines" in name]
+    assert spines == pytest.approx([16 / 3] * 12)

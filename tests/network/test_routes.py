@@ -16,6 +16,7 @@ from .clusters import (
     star,
     topologies,
     topology,
+    torus,
 )
 
 
@@ -125,7 +126,7 @@ def test_a_way_between_sockets_passes_both_caps() -> None:
 
 
 @pytest.mark.parametrize("spines", [1, 2, 3, 6])
-def test_equal_ways_are_used_evenly(spines: int) -> None:
+def test_single_transfers_are_hashed_over_equal_ways(spines: int) -> None:
     network = Network.of(pods(12, leaves=2, spines=spines))
 
     uplinks = [
@@ -136,8 +137,18 @@ def test_equal_ways_are_used_evenly(spines: int) -> None:
         if "leaves0>spines" in name
     ]
 
-    assert {uplinks.count(name) for name in uplinks} == {144 // spines}
+    # Four standard errors of 144 throws.
+    error = (144 * (1 / spines) * (1 - 1 / spines)) ** 0.5
     assert len(set(uplinks)) == spines
+    assert all(abs(uplinks.count(name) - 144 / spines) <= 4 * error for name in uplinks)
+
+
+def test_the_hash_depends_on_the_source_as_well() -> None:
+    network = Network.of(pods(12, leaves=2, spines=6))
+
+    assert len({network.route(source, 12)[1] for source in range(12)}) > 1
+    # All that two devices send one another in one direction takes one way: packets keep order.
+    assert network.route(0, 12) == Network.of(pods(12, leaves=2, spines=6)).route(0, 12)
 
 
 @settings(max_examples=40)
@@ -186,3 +197,62 @@ def test_links_are_listed_with_names_kinds_capacities_and_ends() -> None:
 
 def test_devices_know_their_box() -> None:
     assert Network.of(rails(2, 3)).box_of == (0, 0, 0, 1, 1, 1)
+
+
+@pytest.mark.parametrize("spines", [1, 2, 3, 6])
+def test_a_spread_flow_uses_every_equal_way_alike(spines: int) -> None:
+    network = Network.of(pods(4, leaves=2, spines=spines))
+
+    shares = {network.link_names[link]: share for link, share in network.spread(0, 7)}
+
+    assert shares.pop("box0/gpus0>leaves0") == 1.0
+    assert shares.pop("leaves1>box3/gpus1") == 1.0
+    assert len(shares) == 2 * spines
+    assert list(shares.values()) == pytest.approx([1 / spines] * 2 * spines)
+
+
+def test_a_flow_across_a_square_of_a_torus_takes_both_ways_round() -> None:
+    # From the corner of a 4 x 4 grid to the next but one in both directions: 2 + 2 hops, and from
+    # each part on the way as many ways as directions are left.
+    network = Network.of(torus((4, 4)))
+
+    shares = {network.link_names[link]: share for link, share in network.spread(0, 10)}
+
+    # Four ways out of the first, four ways into the last.
+    assert [s for name, s in shares.items() if name.startswith("box0/chip0>")] == [0.25] * 4
+    assert [s for name, s in shares.items() if name.endswith(">box0/chip10")] == [0.25] * 4
+    assert sum(shares.values()) == pytest.approx(4.0)
+
+
+@settings(max_examples=40)
+@given(topologies)
+def test_what_is_spread_arrives_whole_over_no_more_hops(given_topology: TopologySpec) -> None:
+    network = Network.of(given_topology)
+    end_of = [name.split(">") for name in network.link_names if ">" in name]
+
+    for source, start in enumerate(network.device_names):
+        for target, end in enumerate(network.device_names):
+            arrived = dict.fromkeys(network.vertex_names, 0.0)
+            arrived[start] += 1.0
+            hops = 0.0
+            for link, share in network.spread(source, target):
+                if link < len(end_of):
+                    tail, head = end_of[link]
+                    arrived[tail] -= share
+                    arrived[head] += share
+                    hops += share
+            expected = dict.fromkeys(network.vertex_names, 0.0) | {end: 1.0}
+            assert arrived == pytest.approx(expected, abs=1e-9)
+            assert hops == pytest.approx(
+                len([n for n in names(network, source, target) if ">" in n])
+            )
+
+
+def test_a_rail_is_kept_however_a_message_is_sent() -> None:
+    network = Network.of(rails(2, 4))
+
+    for source in range(4):
+        for target in range(4, 8):
+            shares = network.spread(source, target)
+            assert [link for link, _ in shares] == list(network.route(source, target))
+            assert {share for _, share in shares} == {1.0}

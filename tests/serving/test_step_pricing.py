@@ -48,7 +48,7 @@ def one_step(shape: Pool, tokens: int = 12, precision: Precision | None = None) 
         MODEL,
         shape,
         on=switched(1, 4),
-        engine=engine(max_step_tokens=2048),
+        engine=engine(max_step_tokens=2048, all_reduce="ring"),
         workload=work(shape.attention.dp, prompt=tokens, output=1),
     )
     deployment = Deployment(pools=(shape,), precision=precision or Precision())
