@@ -17,7 +17,7 @@ from sim.network.loads import FloatArray, Loads
 from sim.network.protocols import Pace, pace_of
 from sim.network.routes import Network
 from sim.physics.work import Real
-from sim.spec.communication import Communication, ExpertTraffic
+from sim.spec.communication import Communication, ExchangeSizes, ExpertTraffic
 from sim.spec.engine_profile import EngineProfile
 
 Direction = Literal["dispatch", "combine"]
@@ -57,6 +57,14 @@ class ExpertPace:
     processors: int
     capacity_bytes_per_s: FloatArray
     """Of all links, what these kernels reach of them."""
+
+    is_measured: bool
+    """Whether exchanges were measured between so many devices, on links of these kinds."""
+
+    def covers(self, tokens: float) -> bool:
+        """Whether just such exchanges were measured, of so many tokens a device."""
+        least, most = self.traffic.fitted_to.tokens
+        return self.is_measured and least <= tokens <= most
 
     def of(self, loads: Loads, tokens: float, copied_bytes: Real) -> Loads:
         """The loads (...) at this pace; the most own tokens of a device, and bytes copied (...)."""
@@ -111,8 +119,24 @@ def paced_exchange(
     far = sum(network.box_of[device] != home for device in devices) / len(devices)
     latency_s = exchange.latency_s + before_s(traffic, of.experts, of.experts * far)
     processors = busy_processors(of.experts, of.processors)
-    pace = ExpertPace(traffic, float(latency_s), processors, fast.capacity_bytes_per_s)
+    is_measured = _is_measured(network, exchange, len(devices), traffic.fitted_to)
+    pace = ExpertPace(traffic, float(latency_s), processors, fast.capacity_bytes_per_s, is_measured)
     return PacedExchange(exchange, pace)
+
+
+def _is_measured(network: Network, exchange: Exchange, devices: int, sizes: ExchangeSizes) -> bool:
+    """On the very links: stand-ins are not among the kinds that were fitted."""
+    speeds = {
+        network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
+        for link in exchange.links.tolist()
+    }
+    fitted = {kind: one for kind, one in speeds.items() if kind in sizes.link_bytes_per_s}
+    least, most = sizes.devices
+    return (
+        bool(fitted)
+        and all(sizes.link_bytes_per_s[kind] == one for kind, one in fitted.items())
+        and least <= devices <= most
+    )
 
 
 def _as_any(

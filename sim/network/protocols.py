@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.network.loads import FloatArray, IntArray, Loads
+from sim.network.patterns import Pattern
 from sim.network.routes import Network
 from sim.spec.communication import Communication, Fabric
 from sim.spec.engine_profile import EngineProfile
@@ -26,6 +27,8 @@ WAYS: dict[str, Way] = {
     "in-switch": "in-switch",
 }
 """Of sending, by the name of the algorithm."""
+_MEASURED = ("ring", "in-switch")
+"""Algorithms that the measured library had."""
 
 
 class Transfers(Protocol):
@@ -89,8 +92,6 @@ class Pace:
     """(protocols,) How much longer the least message takes by each."""
     efficiency: FloatArray
     """(protocols,)"""
-    fabric: str | None = None
-    """Whose measurements these are; None for constants."""
 
     @classmethod
     def constant(cls, transfers: Transfers, network: Network, profile: EngineProfile) -> "Pace":
@@ -103,9 +104,7 @@ class Pace:
         )
 
     @classmethod
-    def measured(
-        cls, transfers: Transfers, network: Network, way: Way, name: str, fabric: Fabric
-    ) -> "Pace":
+    def measured(cls, transfers: Transfers, network: Network, way: Way, fabric: Fabric) -> "Pace":
         """By what was fitted to a fabric."""
         counts = (transfers.latency_s, transfers.steps, transfers.messages)
         found = overheads(fabric, way, *(np.asarray(one, dtype=np.float64) for one in counts))
@@ -115,7 +114,7 @@ class Pace:
             transfers.streams, is_host_link(network, transfers.links), fabric.host_stream_share
         )
         later_s = found.before_s - least_s
-        return cls(least_s, capacity_bytes_per_s, later_s, found.efficiency, name)
+        return cls(least_s, capacity_bytes_per_s, later_s, found.efficiency)
 
     def of(self, loads: Loads) -> Loads:
         """The loads at this pace; where there is nobody to talk to nothing is launched."""
@@ -157,8 +156,38 @@ def pace_of(transfers: Transfers, network: Network, profile: EngineProfile, algo
     found = fabric_of(network, transfers.links, profile.communication)
     if found is None:
         return Pace.constant(transfers, network, profile)
-    name, fabric = found
+    _, fabric = found
     way = WAYS[algorithm.split()[0]]
     if way == "in-switch" and not fabric.in_switch:
         way = "chain"
-    return Pace.measured(transfers, network, way, name, fabric)
+    return Pace.measured(transfers, network, way, fabric)
+
+
+def covers(
+    network: Network,
+    group: Sequence[int],
+    pattern: Pattern,
+    communication: Communication | None,
+    buffer_bytes: float,
+) -> bool:
+    """Whether just such a collective of one group was measured, on links of this kind and speed."""
+    found = fabric_of(network, pattern.links, communication)
+    if found is None or pattern.algorithm not in _MEASURED or _boxes(network, group) > 1:
+        return False
+    name, fabric = found
+    sizes = fabric.fitted_to
+    slowest = min(map(int, pattern.links), key=lambda link: network.capacity_bytes_per_s[link])
+    return (
+        network.link_kinds[slowest] == name
+        and network.capacity_bytes_per_s[slowest].item() == sizes.link_bytes_per_s
+        and _is_within(len(group), sizes.devices)
+        and _is_within(buffer_bytes, sizes.buffer_bytes)
+    )
+
+
+def _boxes(network: Network, group: Sequence[int]) -> int:
+    return len({network.box_of[device] for device in group})
+
+
+def _is_within(found: float, span: tuple[float, float]) -> bool:
+    return span[0] <= found <= span[1]

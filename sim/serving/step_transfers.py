@@ -8,10 +8,10 @@ import numpy as np
 from sim.network.choice import Choice
 from sim.network.collectives import all_gather, all_reduce, reduce_scatter
 from sim.network.exchange import Exchange, Sources, combine, dispatch
-from sim.network.expert_pace import Direction, Experts, PacedExchange, paced_exchange
+from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, pace_of
+from sim.network.protocols import Pace, covers, pace_of
 from sim.network.routes import Network
 from sim.network.stages import Protocol
 from sim.network.sums import SetSums
@@ -46,6 +46,7 @@ class StepTransfers:
             for choice in self.collectives.values()
             for pattern in choice.patterns
         }
+        self._scenario, self._layout, self._network = scenario, layout, network
         self._devices = len(layout.devices)
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
@@ -109,6 +110,22 @@ class StepTransfers:
                 most_copies = weights[..., : self._devices].max(axis=-1)
             found[slot] = pace.of(loads, self._most_tokens, most_copies * self._token_bytes[slot])
         return found
+
+    def covers(self, slot: str, counts: Real, source_tokens: np.ndarray) -> bool:
+        """Whether just such transfers were measured: for these counts (ranks), tokens (sources)."""
+        if slot in self.exchanges:
+            pace = self.exchanges[slot].pace
+            is_alike = self._scenario.experts.dispatch == "per-expert"
+            return is_alike and isinstance(pace, ExpertPace) and pace.covers(source_tokens.max())
+        bytes_ = np.asarray(self.bytes_of(slot, counts), dtype=np.float64)
+        choice = self.collectives[slot]
+        chosen = choice.chosen(bytes_, self._at_pace)
+        communication = self._scenario.engine.profile.communication
+        return any(
+            covers(self._network, self._layout.ranks[0], one, communication, float(bytes_.max()))
+            for one in choice.patterns
+            if one.algorithm == chosen
+        )
 
     def seconds(self, loads: Loads) -> Real:
         """How long a transfer takes alone."""

@@ -47,6 +47,8 @@ class FabricSizes(Spec):
     """As nccl-tests counts them."""
     devices: Span
     """In one box."""
+    link_bytes_per_s: BytesPerSecond
+    """Of the links, as topologies have it."""
 
 
 class Fabric(Spec):
@@ -88,6 +90,8 @@ class ExchangeSizes(Spec):
     """Of each device."""
     devices: Span
     """In all boxes."""
+    link_bytes_per_s: dict[str, BytesPerSecond]
+    """Of the links by their kind, as topologies have it."""
 
 
 class ExpertTraffic(Spec):

@@ -28,7 +28,7 @@ from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, sha
 
 FEWEST_POINTS = 40
 _SHAPE_KEYS = ("hidden", "top_k", "experts")
-_ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30))
+_ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s={})
 
 
 class ExchangeSample(NamedTuple):
@@ -43,6 +43,8 @@ class ExchangeSample(NamedTuple):
     devices: Array
     needed_s: Mapping[str, Array]
     """By the kind of links, how long the fullest takes at full speed."""
+    link_bytes_per_s: Mapping[str, float]
+    """By the kind of links."""
     measured_s: Array
     row_is_held: Flags
     shape_is_held: Flags
@@ -53,7 +55,7 @@ class ExchangeSample(NamedTuple):
         kept = {
             name: one[chosen]
             for name, one in self._asdict().items()
-            if name not in ("needed_s", "origins")
+            if name not in ("needed_s", "link_bytes_per_s", "origins")
         }
         needed_s = {kind: one[chosen] for kind, one in self.needed_s.items()}
         return self._replace(needed_s=needed_s, **kept)
@@ -91,6 +93,11 @@ def exchange_sample(
     return ExchangeSample(
         **numbers,
         needed_s={kind: np.array([one.get(kind, 0.0) for _, one in rows]) for kind in kinds},
+        link_bytes_per_s={
+            network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
+            for network in networks.values()
+            for link in range(network.links)
+        },
         measured_s=np.array([point.measured_s for point in own]),
         row_is_held=np.array([is_held(point.id) for point in own]),
         shape_is_held=np.array([is_held(shape) for shape in shapes]),
@@ -144,7 +151,12 @@ def fitted_traffic(sample: ExchangeSample) -> ExpertTraffic:
     sizes = {"tokens": sample.tokens, "devices": sample.devices}
     return ExpertTraffic(
         **_numbers(named),
-        fitted_to=ExchangeSizes(**{name: (one.min(), one.max()) for name, one in sizes.items()}),
+        fitted_to=ExchangeSizes(
+            **{name: (one.min(), one.max()) for name, one in sizes.items()},
+            link_bytes_per_s={
+                kind: sample.link_bytes_per_s[kind] for kind in _numbers(named)["efficiency"]
+            },
+        ),
         errors=worth(errors, held_out, np.ones(errors.shape, dtype=bool)),
         source="; ".join(sample.origins) or "unknown",
     )

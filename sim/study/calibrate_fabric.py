@@ -18,7 +18,7 @@ FEWEST_POINTS = 60
 """Some three for each number of a fabric."""
 _WORTH_A_PROTOCOL = 0.9
 """To so much of their mean must the errors of chains fall for a further protocol."""
-_ANY_SIZE = FabricSizes(buffer_bytes=(0.0, 1e30), devices=(1.0, 1e30))
+_ANY_SIZE = FabricSizes(buffer_bytes=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s=1.0)
 
 _CHAIN = ((0.0, 0.05), (1e-6, 0.4), (12e-6, 0.75))
 _DIRECT = ((1e-6, 0.1), (8e-6, 0.65))
@@ -97,7 +97,10 @@ def fitted_fabric(sample: FabricSample) -> Fabric:
     sizes = {"buffer_bytes": sample.buffer_bytes, "devices": sample.devices}
     return Fabric(
         **shape.numbers(named),
-        fitted_to=FabricSizes(**{name: (one.min(), one.max()) for name, one in sizes.items()}),
+        fitted_to=FabricSizes(
+            **{name: (one.min(), one.max()) for name, one in sizes.items()},
+            link_bytes_per_s=sample.link_bytes_per_s,
+        ),
         errors={
             kind: worth(errors, held_out, sample.kinds == kind)
             for kind in sorted(set(sample.kinds.tolist()))

@@ -62,6 +62,8 @@ class FabricSample(NamedTuple):
     """The collectives of one fabric, as arrays (points)."""
 
     fabric: str
+    link_bytes_per_s: float
+    """Of its slowest links."""
     kinds: NDArray[np.str_]
     buffer_bytes: Array
     devices: Array
@@ -120,6 +122,7 @@ def _sample(fabric: str, found: Sequence[_Found]) -> FabricSample:
     used = dict.fromkeys(way for one in found for way in one.ways)
     return FabricSample(
         fabric=fabric,
+        link_bytes_per_s=min(_slowest_bytes_per_s(one) for one in found),
         kinds=np.array([one.point.kind for one in found]),
         buffer_bytes=np.array([float(one.point.params["bytes"]) for one in found]),
         devices=devices,
@@ -129,6 +132,11 @@ def _sample(fabric: str, found: Sequence[_Found]) -> FabricSample:
         shape_is_held=(devices > devices.min()) & (devices < devices.max()),
         origins=tuple(sorted({one.point.origin for one in found if one.point.origin})),
     )
+
+
+def _slowest_bytes_per_s(one: _Found) -> float:
+    links = next(iter(one.ways.values())).links
+    return float(one.network.capacity_bytes_per_s[links].min())
 
 
 def _way_points(found: Sequence[_Found], way: Way) -> WayPoints:
