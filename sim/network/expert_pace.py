@@ -130,11 +130,11 @@ def _is_measured(network: Network, exchange: Exchange, devices: int, sizes: Exch
         network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
         for link in exchange.links.tolist()
     }
-    fitted = {kind: one for kind, one in speeds.items() if kind in sizes.link_bytes_per_s}
+    fitted = {kind: one for kind, one in speeds.items() if kind in sizes.links}
     least, most = sizes.devices
     return (
         bool(fitted)
-        and all(sizes.link_bytes_per_s[kind] == one for kind, one in fitted.items())
+        and all(sizes.links[kind] == one for kind, one in fitted.items())
         and least <= devices <= most
     )
 
@@ -151,10 +151,10 @@ def _efficiency_by_kind(
 ) -> dict[str, float]:
     """Of the network's kinds of links those that were measured, or stand in for such."""
     known = {
-        kind: communication.known_as(kind, traffic.efficiency)
+        kind: communication.known_as(kind, traffic.link_efficiency)
         for kind in dict.fromkeys(network.link_kinds)
     }
-    return {kind: traffic.efficiency[name] for kind, name in known.items() if name is not None}
+    return {kind: traffic.link_efficiency[name] for kind, name in known.items() if name is not None}
 
 
 def _reaches(network: Network, devices: Sequence[int], kinds: Collection[str]) -> bool:

@@ -63,7 +63,7 @@ def overheads(
 ) -> Overheads:
     """Of a way of sending over measured links, for (...) patterns."""
     chosen = {"chain": fabric.chain, "direct": fabric.direct, "in-switch": fabric.in_switch}[way]
-    numbers = np.array([(one.start_s, one.step_s, one.efficiency) for one in chosen]).T
+    numbers = np.array([(one.start_s, one.step_s, one.link_efficiency) for one in chosen]).T
     start_s, step_s, efficiency = numbers.reshape(3, len(chosen), *(1,) * steps.ndim)
     before_s = fabric.launch_s + latency_s + start_s + steps * step_s
     if way == "direct":
@@ -181,7 +181,7 @@ def covers(
         network.link_kinds[slowest] == name
         and network.capacity_bytes_per_s[slowest].item() == sizes.link_bytes_per_s
         and _is_within(len(group), sizes.devices)
-        and _is_within(buffer_bytes, sizes.buffer_bytes)
+        and _is_within(buffer_bytes, sizes.buffers)
     )
 
 

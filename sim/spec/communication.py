@@ -32,7 +32,7 @@ class WireProtocol(Spec):
     """Once, beside the launch."""
     step_s: Seconds
     """Each of the messages that follow one another, beside the latency of its links."""
-    efficiency: Share
+    link_efficiency: Share
     """Of the links' speed, once under way."""
 
 
@@ -43,7 +43,7 @@ WireProtocols = Annotated[tuple[WireProtocol, ...], Field(strict=False)]
 class FabricSizes(Spec):
     """The collectives that were measured; beyond them it is a guess."""
 
-    buffer_bytes: ByteSpan
+    buffers: ByteSpan
     """As nccl-tests counts them."""
     devices: Span
     """In one box."""
@@ -90,8 +90,8 @@ class ExchangeSizes(Spec):
     """Of each device."""
     devices: Span
     """In all boxes."""
-    link_bytes_per_s: dict[str, BytesPerSecond]
-    """Of the links by their kind, as topologies have it."""
+    links: dict[str, BytesPerSecond]
+    """The speed of the links by their kind, as topologies have it."""
 
 
 class ExpertTraffic(Spec):
@@ -107,7 +107,7 @@ class ExpertTraffic(Spec):
     """A processor's work on each token, however long; few experts keep few processors busy."""
     copied_bytes_per_s: BytesPerSecond
     """At which one processor copies."""
-    efficiency: dict[str, Share]
+    link_efficiency: dict[str, Share]
     """Of the links' speed, by their kind; links of other kinds hold up nobody."""
     fitted_to: ExchangeSizes
     """The exchanges that were measured."""

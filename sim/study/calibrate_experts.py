@@ -28,7 +28,7 @@ from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, sha
 
 FEWEST_POINTS = 40
 _SHAPE_KEYS = ("hidden", "top_k", "experts")
-_ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s={})
+_ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30), links={})
 
 
 class ExchangeSample(NamedTuple):
@@ -63,7 +63,8 @@ class ExchangeSample(NamedTuple):
     def predicted_s(self, traffic: ExpertTraffic) -> Array:
         """(points) Seconds."""
         drain_s = np.max(
-            [one / traffic.efficiency.get(kind, 1.0) for kind, one in self.needed_s.items()], axis=0
+            [one / traffic.link_efficiency.get(kind, 1.0) for kind, one in self.needed_s.items()],
+            axis=0,
         )
         handling_s = handled_s(traffic, self.tokens, self.copied_bytes, self.processors)
         ahead_s = before_s(traffic, self.experts, self.far_experts)
@@ -153,8 +154,8 @@ def fitted_traffic(sample: ExchangeSample) -> ExpertTraffic:
         **_numbers(named),
         fitted_to=ExchangeSizes(
             **{name: (one.min(), one.max()) for name, one in sizes.items()},
-            link_bytes_per_s={
-                kind: sample.link_bytes_per_s[kind] for kind in _numbers(named)["efficiency"]
+            links={
+                kind: sample.link_bytes_per_s[kind] for kind in _numbers(named)["link_efficiency"]
             },
         ),
         errors=worth(errors, held_out, np.ones(errors.shape, dtype=bool)),
@@ -183,7 +184,7 @@ def _numbers(named: Named) -> dict[str, Any]:
     efficiency = {
         name.removesuffix(ending): one for name, one in named.items() if name.endswith(ending)
     }
-    return found | {"efficiency": efficiency}
+    return found | {"link_efficiency": efficiency}
 
 
 def _fit(sample: ExchangeSample) -> dict[str, float]:

@@ -18,7 +18,7 @@ FEWEST_POINTS = 60
 """Some three for each number of a fabric."""
 _WORTH_A_PROTOCOL = 0.9
 """To so much of their mean must the errors of chains fall for a further protocol."""
-_ANY_SIZE = FabricSizes(buffer_bytes=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s=1.0)
+_ANY_SIZE = FabricSizes(buffers=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s=1.0)
 
 _CHAIN = ((0.0, 0.05), (1e-6, 0.4), (12e-6, 0.75))
 _DIRECT = ((1e-6, 0.1), (8e-6, 0.65))
@@ -79,7 +79,7 @@ def _protocols(named: Named, way: str, count: int) -> tuple[WireProtocol, ...]:
         WireProtocol.model_construct(
             start_s=named.get(f"{way} {number} start_s", 0.0),
             step_s=named.get(f"{way} {number} step_s", 0.0),
-            efficiency=named[f"{way} {number} efficiency"],
+            link_efficiency=named[f"{way} {number} efficiency"],
         )
         for number in range(count)
     )
@@ -94,7 +94,7 @@ def fitted_fabric(sample: FabricSample) -> Fabric:
         "held_out_rows": _held_out_errors(sample, sample.row_is_held),
         "held_out_shapes": _held_out_errors(sample, sample.shape_is_held),
     }
-    sizes = {"buffer_bytes": sample.buffer_bytes, "devices": sample.devices}
+    sizes = {"buffers": sample.buffer_bytes, "devices": sample.devices}
     return Fabric(
         **shape.numbers(named),
         fitted_to=FabricSizes(

@@ -86,7 +86,7 @@ def _communication(
     }
     if not fabrics and not experts:
         return None
-    kinds = {*fabrics, *(kind for one in experts.values() for kind in one.efficiency)}
+    kinds = {*fabrics, *(kind for one in experts.values() for kind in one.link_efficiency)}
     return Communication(fabrics=fabrics, experts=experts, measured_as=_stand_ins(kinds))
 
 
@@ -155,7 +155,7 @@ def fit_rows(fitted: Fitted) -> list[dict[str, Any]]:
             for kind, errors in fabric.errors.items()
         ]
         rows += [
-            _row(", ".join(traffic.efficiency), f"ep_{direction}", traffic.errors)
+            _row(", ".join(traffic.link_efficiency), f"ep_{direction}", traffic.errors)
             for direction, traffic in fitted.communication.experts.items()
         ]
     return rows
