@@ -16,6 +16,7 @@ from sim.spec.communication import ExchangeSizes, ExpertTraffic
 from sim.spec.device import DeviceSpec
 from sim.study.calibration_samples import Array, is_held
 from sim.study.fit_figures import check_scipy
+from sim.study.kernels import checked_transfer
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import (
     EXCHANGES,
@@ -82,10 +83,10 @@ def exchange_sample(
     networks: dict[tuple[str, int], Network] = {}
     rows = []
     for point in own:
-        key = point.device, point.params["nodes"]
-        if key not in networks:
-            networks[key] = _network(devices[point.device], point)
-        rows.append(_row(kind, devices[point.device], networks[key], point))
+        device, nodes = devices[point.device], _checked(point)["nodes"]
+        if (point.device, nodes) not in networks:
+            networks[point.device, nodes] = network_of(device, nodes)
+        rows.append(_row(kind, device, networks[point.device, nodes], point))
     kinds = sorted({kind for _, needed_s in rows for kind in needed_s})
     shapes = [
         ".".join(str(one.params[key]) for key in ("hidden", "top_k", "experts")) for one in own
@@ -106,9 +107,9 @@ def exchange_sample(
     )
 
 
-def _network(device: DeviceSpec, point: Point) -> Network:
+def _checked(point: Point) -> dict[str, Any]:
     try:
-        return network_of(device, point.params["nodes"])
+        return checked_transfer(point.kind, point.params)
     except ScenarioError as problem:
         raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
 

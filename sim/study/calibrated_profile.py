@@ -61,11 +61,12 @@ def calibrated_profile(path: Path, points: Sequence[Point], devices: Sequence[st
                 f"{path}: no point of device {device.name}; its devices are {', '.join(by_name)}"
             )
         used |= own
-        of_device = [point for point in points if point.device in own]
-        if any(point.kind in KERNELS for point in of_device) or len(chosen) == 1:
-            fitted = calibrated(device, of_device)
-            found[device.name] = _from(source, fitted)
-    return Fitted(found, _communication(points, used, source))
+    communication = _communication(points, used, source)
+    for device in chosen:
+        own_points = [point for point in points if used.get(point.device) == device]
+        if communication is None or any(point.kind in KERNELS for point in own_points):
+            found[device.name] = _from(source, calibrated(device, own_points))
+    return Fitted(found, communication)
 
 
 def _communication(

@@ -21,6 +21,7 @@ from sim.network.routes import Network
 from sim.spec.communication import Fabric
 from sim.spec.device import DeviceSpec
 from sim.study.calibration_samples import Array, is_held
+from sim.study.kernels import checked_transfer
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import COLLECTIVES, collective, network_of
 
@@ -101,9 +102,11 @@ def fabric_samples(
     networks = {name: network_of(device, 1) for name, device in devices.items() if device.node}
     by_fabric: defaultdict[str, list[_Found]] = defaultdict(list)
     for point in points:
-        if point.kind in COLLECTIVES and point.device in networks and point.params["gpus"] > 1:
-            network = networks[point.device]
-            found = _Found(point, network, _ways(network, point))
+        if point.kind not in COLLECTIVES or point.device not in networks:
+            continue
+        network = networks[point.device]
+        found = _Found(point, network, _ways(network, point))
+        if point.params["gpus"] > 1:
             links = next(iter(found.ways.values())).links
             by_fabric[kinds_by_speed(network, links.tolist())[0]].append(found)
     return [_sample(fabric, by_fabric[fabric]) for fabric in sorted(by_fabric)]
@@ -111,7 +114,8 @@ def fabric_samples(
 
 def _ways(network: Network, point: Point) -> dict[Way, Pattern]:
     try:
-        found = collective(point.kind, network, point.params["gpus"])
+        gpus = checked_transfer(point.kind, point.params)["gpus"]
+        found = collective(point.kind, network, gpus)
     except ScenarioError as problem:
         raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
     return {WAYS[one.algorithm]: one for one in found.patterns}

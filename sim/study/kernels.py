@@ -48,8 +48,12 @@ def kernel_s(
         return _compute_s(on, by, kind, checked(kind, KERNELS[kind], params))
     if kind not in _TRAFFIC:
         raise ScenarioError(f"kernel {kind!r:.60} is not known; the kinds are {', '.join(KINDS)}")
-    given = checked(kind, _TRAFFIC[kind], params)
-    return _TRAFFIC[kind](**given)(on, by)
+    return _TRAFFIC[kind](**checked_transfer(kind, params))(on, by)
+
+
+def checked_transfer(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a collective or an exchange, if they make sense; ScenarioError if not."""
+    return checked(kind, _TRAFFIC[kind], params)
 
 
 def kernel_price(
