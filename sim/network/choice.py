@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,18 +51,24 @@ class Choice:
     def loads(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> Loads:
         """The loads for bytes (..., groups), by the pattern that is the fastest when priced so."""
         each = [priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns]
-        if len(each) == 1:
-            return each[0]
-        taken_s = np.stack([one.alone_s(self._capacity_bytes_per_s) for one in each])
-        return self._merged(each, taken_s.argmin(axis=0))
+        return each[0] if len(each) == 1 else self._merged(each, self._fastest(each))
+
+    def alone_s(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> Any:
+        """(...) How long these loads take when nobody else is there, without making them."""
+        each = (priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns)
+        return reduce(np.minimum, (one.alone_s(self._capacity_bytes_per_s) for one in each))
 
     def chosen(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> list[str] | str:
         """The names of the algorithms by which buffers of these bytes (..., groups) go."""
         each = [priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns]
-        taken_s = np.stack([one.alone_s(self._capacity_bytes_per_s) for one in each])
         names = np.array([pattern.algorithm for pattern in self.patterns])
-        found: list[str] | str = names[taken_s.argmin(axis=0)].tolist()
+        found: list[str] | str = names[self._fastest(each)].tolist()
         return found
+
+    def _fastest(self, each: list[Loads]) -> IntArray:
+        taken_s = np.stack([one.alone_s(self._capacity_bytes_per_s) for one in each])
+        fastest: IntArray = taken_s.argmin(axis=0)
+        return fastest
 
     def _merged(self, each: list[Loads], chosen: IntArray) -> Loads:
         """(...) of the chosen ones, on the links of all: who shares links does not depend on it."""

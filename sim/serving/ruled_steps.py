@@ -119,5 +119,4 @@ class RuledSteps:
 
     def _collective_cost(self, slot: str, counts: np.ndarray) -> dict[str, Cost]:
         """Nothing for none: without bytes there is no collective."""
-        took_s = self._transfers.seconds(self._transfers.collective(slot, counts[:, None]))
-        return {slot: Cost(np.where(counts > 0, took_s, 0.0), 0.0, 0.0)}
+        return {slot: Cost(self._transfers.collective_s(slot, counts[:, None]), 0.0, 0.0)}

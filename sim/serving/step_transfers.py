@@ -84,6 +84,11 @@ class StepTransfers:
         """Of a collective's buffers."""
         return counts * self._bytes_each[slot]
 
+    def collective_s(self, slot: str, counts: np.ndarray) -> np.ndarray:
+        """(...) How long collectives over the ranks (..., ranks) take alone; none without bytes."""
+        took_s = self.collectives[slot].alone_s(self.bytes_of(slot, counts), self._at_pace)
+        return np.where(counts.any(axis=-1), took_s, 0.0)
+
     def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
         """Tokens (sources) on the way to their experts and back; see `Exchange.loads`."""
         known = source_tokens.tobytes()
