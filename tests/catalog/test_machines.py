@@ -109,7 +109,7 @@ FORMS = {
     "pcie-gen4-4-a10": star(4, 31e9),
     "pcie-gen4-4-rtx-4090": star(4, 31e9),
     # Two switches on each of two sockets.
-    "pcie-gen5-8": Form(8, 8 + 4 + 1, 1, 128e9),
+    "pcie-gen5-8": Form(8, 8 + 4 + 1, 1, 2 * 63e9),
     "pcie-gen5-8-h200": Form(8, 8 + 4 + 1, 1, 64e9),
 }
 
