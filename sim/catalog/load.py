@@ -17,8 +17,9 @@ from sim.catalog.problems import refuse, short, shown_path
 from sim.errors import ScenarioError, one_line
 from sim.spec.base import FROM_FILE, Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import ModelSpec
-from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.scenario import Scenario
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
 

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from sim.catalog.names import Kind
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import ModelSpec
-from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.scenario import Scenario
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
 

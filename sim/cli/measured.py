@@ -55,20 +55,20 @@ def calibrate(
     out: Annotated[str, typer.Option(help="A new engine profile; '-' prints it.")] = "-",
     as_json: _Json = False,
 ) -> None:
-    """Fit a device's curves to measured kernels, as an engine profile."""
+    """Fit kernels of devices and transfers between them to measurements, as an engine profile."""
     from sim.catalog.template import write_new
     from sim.report import output
     from sim.study.calibrated_profile import calibrated_profile, fit_rows, profile_text
     from sim.study.measured_points import read_points
 
-    profile = calibrated_profile(points, read_points(points), device)
-    text = profile_text("measured" if out == "-" else Path(out).stem, profile)
+    fitted = calibrated_profile(points, read_points(points), device)
+    text = profile_text("measured" if out == "-" else Path(out).stem, fitted)
     if out == "-" and not as_json:
         typer.echo(text, nl=False)
         return
     if out != "-":
         write_new(out, text)
-    rows = fit_rows(profile)
+    rows = fit_rows(fitted)
     if as_json:
         output.show_json(rows)
     else:

@@ -155,6 +155,15 @@ class Network:
         out_of = self._graph.out_edges(name, data="number")
         return tuple(link for *_, link in into), tuple(link for *_, link in out_of)
 
+    @property
+    def host_links(self) -> frozenset[int]:
+        """The links into hosts and those out of them."""
+        kinds = self._graph.nodes(data="kind")
+        hosts = [name for name, kind in kinds if kind in ("cpu", "bridge")]
+        return frozenset(
+            link for host in hosts for way in self.links_of_vertex(host) for link in way
+        )
+
     def through_link(self, name: str) -> int | None:
         """The number under which a part's own cap counts as a link."""
         number: int | None = self._graph.nodes[name].get("through")

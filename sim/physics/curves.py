@@ -22,7 +22,7 @@ import numpy as np
 from sim.physics.work import Grid, Real, Work
 from sim.spec.calibration import FittedSizes, KernelCurve
 from sim.spec.device import DeviceSpec, ElementType
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from sim.physics.curves import Curves, curves_of
 from sim.physics.work import Real, Work
 from sim.spec.device import DeviceSpec, ElementType
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How much of a run's time was priced by kernels that were measured, at sizes that were.
 
-Every so many steps the sums of one are kept, and priced once more in the end, kernel by kernel.
-Experts are taken as evenly loaded, as far as it goes here. Communication and hosts have constants.
+Every so many steps the sums of one are kept, and priced once more in the end, kernel by kernel and
+transfer by transfer. For kernels experts are taken as evenly loaded. Hosts have constants.
 """
 
 from collections import defaultdict
@@ -25,9 +25,14 @@ class MeasuredShare(NamedTuple):
     """Parts of the time in which devices step, without what they wait for one another."""
 
     inside: float
-    """Priced by a kernel that was measured on this device, at such a size."""
+    """Priced by a kernel that was measured on this device, at such a size; or a transfer on such
+    links, between so many devices."""
     outside: dict[str, float]
     """The rest: by kind of kernel, and `communication` and `host`; the largest first."""
+
+
+_MOST_STEPS = 32
+"""So many of these steps are drawn and priced once more for their transfers."""
 
 
 def is_looked_at(step: Any) -> Any:
@@ -48,7 +53,10 @@ def measured_share(deployed: DeployedScenario, recorder: Recorder) -> MeasuredSh
         inside_s += found / whole_s * busy_s
         for kind, one in missed.items():
             outside_s[kind] += one / whole_s * busy_s
-    outside_s["communication"] += float(recorder.devices.communication_s.sum())
+        moving_s = float(recorder.devices.communication_s[list(replica.layout.devices)].sum())
+        measured_s = moving_s * _communicated(replica, recorder.looked_at[name])
+        inside_s += measured_s
+        outside_s["communication"] += moving_s - measured_s
     outside_s["host"] += float(recorder.devices.overhead_s.sum())
     total_s = inside_s + sum(outside_s.values())
     if not total_s:
@@ -56,6 +64,18 @@ def measured_share(deployed: DeployedScenario, recorder: Recorder) -> MeasuredSh
     largest_first = sorted(outside_s.items(), key=lambda item: -item[1])
     shares = {kind: one / total_s for kind, one in largest_first if one > 0}
     return MeasuredShare(inside_s / total_s, shares)
+
+
+def _communicated(replica: DeployedReplica, kept: Sequence[np.ndarray]) -> float:
+    """The share of the time of transfers, of some of the steps looked at, that was measured."""
+    steps = np.concatenate(kept, axis=1)
+    every = -(-steps.shape[1] // _MOST_STEPS)
+    inside_s, total_s = 0.0, 0.0
+    for number in range(0, steps.shape[1], every):
+        for took_s, is_measured in replica.pricer.communication(StepSums(*steps[:, number])):
+            inside_s += took_s * is_measured
+            total_s += took_s
+    return inside_s / total_s if total_s else 0.0
 
 
 def _computed(

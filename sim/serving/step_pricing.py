@@ -4,7 +4,7 @@ Pure: no clock. Prices are by rank, or by the devices that hold experts; a phase
 its slowest one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -114,6 +114,16 @@ class StepPricer:
             expert_tokens=None if drawn is None else drawn.expert_counts,
             fullest_expert_tokens=None if drawn is None else drawn.group_counts.max(axis=1),
         )
+
+    def communication(self, sums: StepSums) -> Iterator[tuple[float, bool]]:
+        """Of a step such as this: the seconds of each transfer, and whether such were measured."""
+        sums = StepSums(*(np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in sums))
+        tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens)
+        sources = np.repeat(tokens, self._layout.tp)
+        for slot, loads in self.plan(0, sums).transfers.items():
+            took_s = self._program.repeats[slot] * float(np.sum(self.transfers.seconds(loads)))
+            counts = self.transfers.count(slot, tokens, sums.sampled_tokens)
+            yield took_s, self.transfers.covers(slot, counts, sources)
 
     def _compute(self, tally: _Tally, slot: str, one: Cost, devices_each: int) -> None:
         """Note kernels whose cost is by rank, or by (layers, groups) of experts."""

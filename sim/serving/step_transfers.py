@@ -1,6 +1,6 @@
 """What a replica's step may put on links: the collectives of its ranks, and expert exchanges."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +8,12 @@ import numpy as np
 from sim.network.choice import Choice
 from sim.network.collectives import all_gather, all_reduce, reduce_scatter
 from sim.network.exchange import Exchange, Sources, combine, dispatch
+from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
+from sim.network.protocols import Pace, covers, pace_of
 from sim.network.routes import Network
+from sim.network.stages import Protocol
 from sim.network.sums import SetSums
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
@@ -19,6 +22,10 @@ from sim.spec.scenario import Scenario
 
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
+
+
+_Make = Callable[[Network, Sequence[int], Protocol], Exchange]
+_MAKERS: Mapping[Direction, _Make] = {"dispatch": dispatch, "combine": combine}
 
 
 class StepTransfers:
@@ -34,7 +41,13 @@ class StepTransfers:
         self.capacity_bytes_per_s = network.capacity_bytes_per_s
         self.collectives = _collectives(scenario, layout, network, slots)
         self.exchanges = _exchanges(scenario, layout, network, slots)
-        self._profile = scenario.engine.profile
+        self.paces = {
+            pattern: pace_of(pattern, network, scenario.engine.profile, pattern.algorithm)
+            for choice in self.collectives.values()
+            for pattern in choice.patterns
+        }
+        self._scenario, self._layout, self._network = scenario, layout, network
+        self._devices = len(layout.devices)
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
         self._bytes_each = {
@@ -47,13 +60,15 @@ class StepTransfers:
             for slot in self.exchanges
         }
 
+        self._most_tokens = 0.0
         self._known_sources = b""
         self._sources: dict[str, Sources] = {}
 
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
-        patterns: list[Choice | Exchange] = [*self.collectives.values(), *self.exchanges.values()]
+        exchanges = [paced.exchange for paced in self.exchanges.values()]
+        patterns: list[Choice | Exchange] = [*self.collectives.values(), *exchanges]
         return frozenset().union(*(pattern.used_links for pattern in patterns))
 
     def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
@@ -62,13 +77,16 @@ class StepTransfers:
 
     def collective(self, slot: str, counts: Real) -> Loads:
         """A collective over the ranks (..., ranks); it is left out where nobody has any bytes."""
-        loads = self.collectives[slot].loads(counts * self._bytes_each[slot], self._priced)
+        loads = self.collectives[slot].loads(self.bytes_of(slot, counts), self._at_pace)
         return loads if np.any(counts) else replace(loads, latency_s=0.0)
+
+    def bytes_of(self, slot: str, counts: Real) -> Real:
+        """Of a collective's buffers."""
+        return counts * self._bytes_each[slot]
 
     def collective_s(self, slot: str, counts: np.ndarray) -> np.ndarray:
         """(...) How long collectives over the ranks (..., ranks) take alone; none without bytes."""
-        bytes_ = counts * self._bytes_each[slot]
-        took_s = self.collectives[slot].alone_s(bytes_, self._priced)
+        took_s = self.collectives[slot].alone_s(self.bytes_of(slot, counts), self._at_pace)
         return np.where(counts.any(axis=-1), took_s, 0.0)
 
     def exchange(self, source_tokens: np.ndarray, weights: np.ndarray) -> dict[str, Loads]:
@@ -78,29 +96,49 @@ class StepTransfers:
             self._known_sources = known
             share = source_tokens / source_tokens.sum()
             self._sources = {
-                slot: exchange.spread(share, self._token_bytes[slot])
-                for slot, exchange in self.exchanges.items()
+                slot: paced.exchange.spread(share, self._token_bytes[slot])
+                for slot, paced in self.exchanges.items()
             }
+            self._most_tokens = float(source_tokens.max())
         found = {}
         sums: dict[SetSums, FloatArray] = {}
-        for slot, exchange in self.exchanges.items():
+        most_copies: FloatArray | None = None
+        for slot, (exchange, pace) in self.exchanges.items():
             summed = exchange.weight_sums
             if summed not in sums:
                 sums[summed] = summed.of(weights)
             loads = exchange.loads_of(self._sources[slot], sums[summed])
-            found[slot] = self._capped(loads).launched(self._profile.collective_launch_s)
+            if isinstance(pace, Pace):
+                found[slot] = pace.of(loads)
+                continue
+            if most_copies is None:
+                most_copies = weights[..., : self._devices].max(axis=-1)
+            found[slot] = pace.of(loads, self._most_tokens, most_copies * self._token_bytes[slot])
         return found
+
+    def covers(self, slot: str, counts: Real, source_tokens: np.ndarray) -> bool:
+        """Whether just such transfers were measured: for these counts (ranks), tokens (sources)."""
+        if slot in self.exchanges:
+            pace = self.exchanges[slot].pace
+            is_alike = self._scenario.experts.dispatch == "per-expert"
+            return is_alike and isinstance(pace, ExpertPace) and pace.covers(source_tokens.max())
+        bytes_ = np.asarray(self.bytes_of(slot, counts), dtype=np.float64)
+        choice = self.collectives[slot]
+        chosen = choice.chosen(bytes_, self._at_pace)
+        communication = self._scenario.engine.profile.communication
+        return any(
+            covers(self._network, self._layout.ranks[0], one, communication, float(bytes_.max()))
+            for one in choice.patterns
+            if one.algorithm == chosen
+        )
 
     def seconds(self, loads: Loads) -> Real:
         """How long a transfer takes alone."""
         took_s: Real = loads.alone_s(self.capacity_bytes_per_s)
         return took_s
 
-    def _priced(self, _: Pattern, loads: Loads) -> Loads:
-        return self._capped(loads).launched(self._profile.collective_launch_s)
-
-    def _capped(self, loads: Loads) -> Loads:
-        return loads.at_efficiency(self._profile.network_efficiency, self.capacity_bytes_per_s)
+    def _at_pace(self, pattern: Pattern, loads: Loads) -> Loads:
+        return self.paces[pattern].of(loads)
 
 
 def _collectives(
@@ -120,9 +158,27 @@ def _collectives(
 
 def _exchanges(
     scenario: Scenario, layout: ReplicaLayout, network: Network, slots: Collection[str]
-) -> dict[str, Exchange]:
-    if "dispatch" not in slots:
+) -> dict[str, PacedExchange]:
+    if "dispatch" not in slots or scenario.model.experts is None:
         return {}
-    there = dispatch(network, layout.devices, scenario.experts.dispatch)
-    back = combine(network, layout.devices, scenario.experts.dispatch)
-    return {"dispatch": there, "combine": back.summed_as(there)}
+    protocol, profile = scenario.experts.dispatch, scenario.engine.profile
+    of = Experts(scenario.model.experts.experts, layout.device.processors)
+    there, back = (
+        paced_exchange(
+            network,
+            layout.devices,
+            _of_devices(make, layout.devices, protocol),
+            direction,
+            profile,
+            of,
+        )
+        for direction, make in _MAKERS.items()
+    )
+    summed = back.exchange.summed_as(there.exchange)
+    return {"dispatch": there, "combine": back._replace(exchange=summed)}
+
+
+def _of_devices(
+    make: _Make, devices: Sequence[int], protocol: Protocol
+) -> Callable[[Network], Exchange]:
+    return lambda on: make(on, devices, protocol)

@@ -10,13 +10,12 @@ from sim.spec.base import (
     Count,
     MisfitError,
     PositiveSeconds,
-    Seconds,
     Share,
-    Source,
     Spec,
 )
-from sim.spec.calibration import Calibration, no_curves
+from sim.spec.calibration import no_curves
 from sim.spec.device import ElementType
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import ModelSpec
 from sim.spec.network_events import LinkEvents, Movements
 from sim.spec.popularity import Popularity, UniformPopularity
@@ -112,31 +111,6 @@ class Deployment(Spec):
                     f"name: {name!r:.60} is pool {names.index(name)}'s too; give each its own",
                 )
         return self
-
-
-class EngineProfile(Spec):
-    """How near an engine comes to its machine's peaks, and what each launch costs."""
-
-    name: str
-    """The name in results; by default the file's."""
-    description: str = ""
-    """One line for `moesim list`."""
-    compute_efficiency: Share
-    """Share of the peak FLOP/s that kernels reach."""
-    memory_efficiency: Share
-    """Share of the memory bandwidth that kernels reach."""
-    network_efficiency: Share
-    """Share of a link's speed that a transfer reaches."""
-    kernel_launch_s: Seconds
-    """Added to each kernel."""
-    collective_launch_s: Seconds
-    """Added to the latency of each collective."""
-    step_overhead_s: Seconds
-    """Scheduling and sampling on the host, once a step."""
-    calibrations: dict[str, Calibration] = Field(default={})
-    """Curves by what devices are `measured_as`; for what has none, the constants hold."""
-    source: Source
-    """Where the numbers are from: one text, or a text for each key."""
 
 
 class Engine(Spec):

@@ -8,7 +8,6 @@ the shapes with all their rows.
 """
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,13 +20,13 @@ from sim.physics.work import Work
 from sim.spec.calibration import Calibration, FitErrors, FittedSizes, KernelCurve
 from sim.spec.device import DeviceSpec
 from sim.study.calibration_samples import Array, Sample, pooled, samples
+from sim.study.fit_figures import above, below, check_scipy, figures, rounded
 from sim.study.measured_points import Point
 
 FEWEST_POINTS = 24
 """Three for each number of a curve."""
 _WORTH_A_CURVE = 0.85
 """To so much of their mean must errors on held-out points fall for a variant to be told apart."""
-_DIGITS = 4
 _OUTLIER = 0.1
 
 _ANY_SIZE = FittedSizes(blocks=(0.0, 1e30), steps=(0.0, 1e30))
@@ -58,7 +57,7 @@ _BOUNDS = (
 
 def calibrated(device: DeviceSpec, points: Sequence[Point]) -> Calibration:
     """The curves of a device, from its points."""
-    _check_scipy()
+    check_scipy()
     _check_device(device)
     curves = {
         sample.kernel: fitted_curve(device, sample)
@@ -114,19 +113,12 @@ def fitted_curve(device: DeviceSpec, sample: Sample) -> KernelCurve:
         "held_out_shapes": held_out_errors(device, sample, sample.shape_is_held),
     }
     errors = np.abs(_errors(device, sample, numbers, overlap))
-    worth = {"points": len(errors)} | _figures("", errors) | {"worst": _rounded(errors.max())}
+    worth = {"points": len(errors)} | figures("", errors) | {"worst": rounded(errors.max())}
     for name, found in held.items():
-        worth |= _figures(f"{name}_", found)
+        worth |= figures(f"{name}_", found)
     return KernelCurve(
         **_named(numbers, overlap), fitted_to=_sizes(sample.work), errors=FitErrors(**worth)
     )
-
-
-def _check_scipy() -> None:
-    if find_spec("scipy") is None:
-        raise ScenarioError(
-            "calibrate: scipy is not installed; install it with pip install 'moesim[calibration]'"
-        )
 
 
 def _check_device(device: DeviceSpec) -> None:
@@ -156,7 +148,7 @@ def _fit(device: DeviceSpec, sample: Sample) -> tuple[Numbers, str]:
         fits.append((found.cost, overlap, tuple(float(one) for one in np.exp(found.x))))
     _, overlap, numbers = min(fits)
     limited = zip(numbers, bounds, strict=True)
-    return tuple(min(_rounded(one), bound.most) for one, bound in limited), overlap
+    return tuple(min(rounded(one), bound.most) for one, bound in limited), overlap
 
 
 def _residuals(device: DeviceSpec, sample: Sample, overlap: str) -> Callable[[Array], Array]:
@@ -188,16 +180,6 @@ def held_out_errors(device: DeviceSpec, sample: Sample, is_held: NDArray[np.bool
     return _errors(device, sample.where(is_held), *fit)
 
 
-def _figures(prefix: str, errors: Array) -> dict[str, Any]:
-    if not len(errors):
-        return {}
-    errors = np.abs(errors)
-    return {
-        f"{prefix}median": _rounded(float(np.median(errors))),
-        f"{prefix}p90": _rounded(float(np.percentile(errors, 90))),
-    }
-
-
 def _named(numbers: Numbers, overlap: str) -> dict[str, Any]:
     named = {bound.name: one for bound, one in zip(_BOUNDS, numbers, strict=False)}
     return named | {"overlap": overlap}
@@ -206,21 +188,5 @@ def _named(numbers: Numbers, overlap: str) -> dict[str, Any]:
 def _sizes(work: Work) -> FittedSizes:
     assert work.grid is not None, "a measured kernel has a grid"
     blocks, steps = work.grid.cut()
-    spans = ((_below(np.min(one)), _above(np.max(one))) for one in (blocks, steps))
+    spans = ((below(np.min(one)), above(np.max(one))) for one in (blocks, steps))
     return FittedSizes(**dict(zip(("blocks", "steps"), spans, strict=True)))
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
-
-
-def _below(value: float) -> float:
-    """Rounded, and not above."""
-    rounded = _rounded(value)
-    return rounded if rounded <= value else _rounded(value * (1 - 10.0 ** (1 - _DIGITS)))
-
-
-def _above(value: float) -> float:
-    """Rounded, and not below."""
-    rounded = _rounded(value)
-    return rounded if rounded >= value else _rounded(value * (1 + 10.0 ** (1 - _DIGITS)))

@@ -111,11 +111,11 @@ def _sample(kernel: str, found: Sequence[tuple[Point, Work]]) -> Sample:
             Grid(blocks, 1.0, steps * blocks, staged=staged),
         ),
         measured_s=np.array([point.measured_s for point, _ in found]),
-        row_is_held=np.array([_is_held(point.id) for point, _ in found]),
-        shape_is_held=np.array([_is_held(shape) for shape in shapes]),
+        row_is_held=np.array([is_held(point.id) for point, _ in found]),
+        shape_is_held=np.array([is_held(shape) for shape in shapes]),
     )
 
 
-def _is_held(text: str) -> bool:
+def is_held(text: str) -> bool:
     """Three in ten, always the same."""
     return zlib.crc32(text.encode()) % 10 < 3

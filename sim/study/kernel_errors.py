@@ -1,7 +1,8 @@
 """What the errors of measured curves do to the headline figures: three runs instead of one.
 
-Every curve knows by how much it was off at the median, on shapes that its fit had not seen. The
-run is repeated with every kernel faster by that much, and slower: as if all erred in one direction.
+Every curve and fabric knows by how much it was off at the median, on shapes that its fit had not
+seen. The run is repeated with every kernel and transfer faster by that much, and slower: as if all
+erred in one direction; but for the latency of links, which is the topology's.
 What is priced by constants stays as it is, for nobody knows its error.
 """
 
@@ -10,8 +11,10 @@ from typing import Any, NamedTuple
 
 from sim.errors import ScenarioError
 from sim.simulation import Run, check, simulate
-from sim.spec.calibration import Calibration, KernelCurve
-from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.calibration import Calibration, FitErrors, KernelCurve
+from sim.spec.communication import Communication, ExpertTraffic, Fabric, WireProtocol
+from sim.spec.engine_profile import EngineProfile
+from sim.spec.scenario import Scenario
 from sim.study.seeds import latency_keys
 
 HEADLINES = (
@@ -64,21 +67,70 @@ def scaled(profile: EngineProfile, *, slower: bool) -> EngineProfile:
             "calibrations": {
                 device: _scaled(calibration, slower=slower)
                 for device, calibration in profile.calibrations.items()
-            }
+            },
+            "communication": None
+            if profile.communication is None
+            else _scaled_communication(profile.communication, slower=slower),
         }
     )
 
 
-def error_of(curve: KernelCurve) -> float:
+def error_of(errors: FitErrors) -> float:
     """At the median: on shapes held out of the fit, or where none were, on all."""
-    held_out = curve.errors.held_out_shapes_median
-    return curve.errors.median if held_out is None else held_out
+    held_out = errors.held_out_shapes_median
+    return errors.median if held_out is None else held_out
+
+
+def _scaled_communication(given: Communication, *, slower: bool) -> Communication:
+    """A fabric errs as much as the worst of its collectives."""
+    fabrics, experts = {}, {}
+    for name, fabric in given.fabrics.items():
+        longer = 1 + max(map(error_of, fabric.errors.values()))
+        fabrics[name] = _fabric_times(fabric, longer if slower else 1 / longer)
+    for direction, traffic in given.experts.items():
+        longer = 1 + error_of(traffic.errors)
+        experts[direction] = _traffic_times(traffic, longer if slower else 1 / longer)
+    return given.model_copy(update={"fabrics": fabrics, "experts": experts})
+
+
+def _fabric_times(fabric: Fabric, factor: float) -> Fabric:
+    """The fabric on which every collective takes so many times as long."""
+    times = ("launch_s", "message_s")
+    ways = ("chain", "direct", "in_switch")
+    return fabric.model_copy(
+        update={name: getattr(fabric, name) * factor for name in times}
+        | {way: tuple(_protocol_times(one, factor) for one in getattr(fabric, way)) for way in ways}
+    )
+
+
+def _protocol_times(one: WireProtocol, factor: float) -> WireProtocol:
+    return one.model_copy(
+        update={
+            "start_s": one.start_s * factor,
+            "step_s": one.step_s * factor,
+            "link_efficiency": one.link_efficiency / factor,
+        }
+    )
+
+
+def _traffic_times(traffic: ExpertTraffic, factor: float) -> ExpertTraffic:
+    """The kernels of which every call takes so many times as long."""
+    times = ("launch_s", "expert_s", "far_expert_s", "token_s")
+    return traffic.model_copy(
+        update={name: getattr(traffic, name) * factor for name in times}
+        | {
+            "copied_bytes_per_s": traffic.copied_bytes_per_s / factor,
+            "link_efficiency": {
+                kind: one / factor for kind, one in traffic.link_efficiency.items()
+            },
+        }
+    )
 
 
 def _scaled(calibration: Calibration, *, slower: bool) -> Calibration:
     curves = {}
     for name, curve in calibration.curves.items():
-        longer = 1 + error_of(curve)
+        longer = 1 + error_of(curve.errors)
         curves[name] = _times(curve, longer if slower else 1 / longer)
     return calibration.model_copy(update={"curves": curves})
 

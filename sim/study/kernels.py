@@ -1,29 +1,37 @@
 """What one kernel or collective costs, named and parametrised as published measurements are.
 
-Collectives run on the first devices of the device's usual `node`. Sizes are those of nccl-tests:
-all_reduce, the buffer of each rank; all_gather and reduce_scatter, the whole gathered buffer;
-all_to_all, all that a rank sends, of which its own part stays. Expert traffic is that of uniformly
-routed tokens, one copy for each expert, what stays on a device left out.
+Collectives run on the first devices of the device's usual `node`, and expert traffic in as many of
+these as are asked for; `measured_transfers` says what their sizes mean.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from sim.catalog.files import read_value
-from sim.catalog.load import load_device, load_profile, load_topology
+from sim.catalog.load import load_device, load_profile
 from sim.errors import ScenarioError
-from sim.network.collectives import all_gather, all_reduce, reduce_scatter
-from sim.network.exchange import Exchange, all_to_all_v, combine, dispatch
+from sim.network.exchange import Exchange
+from sim.network.expert_pace import Experts, paced_exchange
 from sim.network.loads import Loads
+from sim.network.patterns import Pattern
+from sim.network.protocols import pace_of
 from sim.network.routes import Network
 from sim.physics.kernels import ELEMENT_OF_DTYPE, KERNELS
 from sim.physics.roofline import Roofline, seconds
 from sim.spec.calibration import no_curves
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 from sim.study.kernel_parameters import checked
+from sim.study.measured_transfers import (
+    COLLECTIVES,
+    DIRECTIONS,
+    EXCHANGES,
+    cluster_of,
+    collective,
+    devices_of_each_box,
+    network_of,
+    uniform,
+)
 
 
 def kernel_s(
@@ -40,12 +48,12 @@ def kernel_s(
         return _compute_s(on, by, kind, checked(kind, KERNELS[kind], params))
     if kind not in _TRAFFIC:
         raise ScenarioError(f"kernel {kind!r:.60} is not known; the kinds are {', '.join(KINDS)}")
-    given = checked(kind, _TRAFFIC[kind], params)
-    network = Network.of(load_topology(_cluster(on, given.get("nodes", 1))))
-    loads = _TRAFFIC[kind](**given)(network)
-    capacity = network.capacity_bytes_per_s
-    capped = loads.at_efficiency(by.network_efficiency, capacity)
-    return float(capped.launched(by.collective_launch_s).alone_s(capacity))
+    return _TRAFFIC[kind](**checked_transfer(kind, params))(on, by)
+
+
+def checked_transfer(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a collective or an exchange, if they make sense; ScenarioError if not."""
+    return checked(kind, _TRAFFIC[kind], params)
 
 
 def kernel_price(
@@ -62,7 +70,7 @@ def kernel_price(
     time_s = kernel_s(on, kind, by, **params)
     found = {"time_s": time_s, "device": on.name, "engine_profile": by.name}
     if kind not in KERNELS:
-        return found | {"topology": _cluster(on, params.get("nodes", 1))} | params
+        return found | {"topology": cluster_of(on, params.get("nodes", 1))} | params
     if by.calibrations:
         work, roofline = KERNELS[kind](**params), Roofline.of(on, by)
         assert roofline.curves is not None, "the profile has calibrations"
@@ -88,41 +96,26 @@ def _compute_s(
         raise ScenarioError(f"kernel {kind}: {error}; its types are {known}") from error
 
 
-def _cluster(device: DeviceSpec, nodes: int) -> str:
-    """The topology of so many of the device's usual nodes."""
-    if device.node is None:
-        raise ScenarioError(
-            f"device {device.name}: node: missing; name the topology in which it usually stands"
-        )
-    return device.node if nodes == 1 else f"{device.node}-x{nodes}"
+_Priced = Callable[[DeviceSpec, EngineProfile], float]
 
 
-_Traffic = Callable[[Network], Loads]
-_NCCL = ("in-switch", "ring")
-"""The all-reduces of this library in one box, where its trees are chains and no faster than rings;
-its gathers and scatters are rings."""
+def _collective(kind: str) -> Callable[..., _Priced]:
+    def made(gpus: int, bytes: int, library: str) -> _Priced:  # noqa: A002 - their name
+        def priced(on: DeviceSpec, by: EngineProfile) -> float:
+            network = network_of(on, 1)
+
+            def at_pace(pattern: Pattern, loads: Loads) -> Loads:
+                return pace_of(pattern, network, by, pattern.algorithm).of(loads)
+
+            return _alone_s(network, collective(kind, network, gpus).loads(bytes, at_pace))
+
+        return priced
+
+    return made
 
 
-def _all_reduce(gpus: int, bytes: int, library: str) -> _Traffic:  # noqa: A002 - their name
-    return lambda network: all_reduce(network, [_first(network, gpus)], among=_NCCL).loads(bytes)
-
-
-def _all_gather(gpus: int, bytes: int, library: str) -> _Traffic:  # noqa: A002 - their name
-    return lambda network: all_gather(network, [_first(network, gpus)], "ring").loads(bytes)
-
-
-def _reduce_scatter(gpus: int, bytes: int, library: str) -> _Traffic:  # noqa: A002 - their name
-    return lambda network: reduce_scatter(network, [_first(network, gpus)], "ring").loads(bytes)
-
-
-def _all_to_all(gpus: int, bytes: int, library: str) -> _Traffic:  # noqa: A002 - their name
-    sent_bytes = np.full((gpus, gpus), bytes / gpus)
-    np.fill_diagonal(sent_bytes, 0.0)
-    return lambda network: all_to_all_v(network, _first(network, gpus), sent_bytes)
-
-
-def _expert_traffic(make: Callable[..., Exchange]) -> Callable[..., _Traffic]:
-    def traffic(
+def _expert_traffic(kind: str) -> Callable[..., _Priced]:
+    def made(
         nodes: int,
         gpus_per_node: int,
         tokens_per_gpu: int,
@@ -131,48 +124,36 @@ def _expert_traffic(make: Callable[..., Exchange]) -> Callable[..., _Traffic]:
         experts: int,
         protocol: str,
         dtype: str,
-    ) -> _Traffic:
+    ) -> _Priced:
         token_bytes = hidden * ELEMENT_BYTES[ELEMENT_OF_DTYPE[dtype]]
-        gpus = nodes * gpus_per_node
-        # As many copies go to a device as come from one: uniform routing.
-        copies = np.full(gpus, float(tokens_per_gpu * top_k))
 
-        def loads(network: Network) -> Loads:
-            devices = _of_each_box(network, gpus_per_node)
-            exchange = make(network, devices, "per-expert")
-            return exchange.loads(np.full(gpus, 1 / gpus), copies, token_bytes)
+        def priced(on: DeviceSpec, by: EngineProfile) -> float:
+            network = network_of(on, nodes)
+            devices = devices_of_each_box(network, gpus_per_node)
 
-        return loads
+            def make(links: Network) -> Exchange:
+                return EXCHANGES[kind](links, devices, "per-expert")
 
-    return traffic
+            found = paced_exchange(
+                network, devices, make, DIRECTIONS[kind], by, Experts(experts, on.processors)
+            )
+            loads = uniform(found.exchange, len(devices), tokens_per_gpu * top_k, token_bytes)
+            copied_bytes = tokens_per_gpu * top_k * token_bytes
+            return _alone_s(network, found.of(loads, tokens_per_gpu, copied_bytes))
+
+        return priced
+
+    return made
 
 
-_TRAFFIC: Mapping[str, Callable[..., _Traffic]] = {
-    "all_reduce": _all_reduce,
-    "all_gather": _all_gather,
-    "reduce_scatter": _reduce_scatter,
-    "all_to_all": _all_to_all,
-    "ep_dispatch": _expert_traffic(dispatch),
-    "ep_combine": _expert_traffic(combine),
+def _alone_s(network: Network, loads: Loads) -> float:
+    return float(loads.alone_s(network.capacity_bytes_per_s))
+
+
+_TRAFFIC: Mapping[str, Callable[..., _Priced]] = {
+    **{kind: _collective(kind) for kind in COLLECTIVES},
+    **{kind: _expert_traffic(kind) for kind in EXCHANGES},
 }
 
 KINDS = (*KERNELS, *_TRAFFIC)
 """Everything that has a price."""
-
-
-def _first(network: Network, gpus: int) -> list[int]:
-    if gpus > network.devices:
-        raise ScenarioError(
-            f"kernel: gpus: {gpus} is more than the {network.devices} devices of {network.name}"
-        )
-    return list(range(gpus))
-
-
-def _of_each_box(network: Network, gpus_per_node: int) -> list[int]:
-    in_box = network.box_of.count(0)
-    if gpus_per_node > in_box:
-        raise ScenarioError(
-            f"kernel: gpus_per_node: {gpus_per_node} is more than the {in_box} devices of a box "
-            f"of {network.name}"
-        )
-    return [number for number in range(network.devices) if number % in_box < gpus_per_node]

@@ -7,7 +7,7 @@ import numpy as np
 from sim.physics.roofline import bound, intensity, seconds
 from sim.physics.work import Operator
 from sim.spec.device import DeviceSpec
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 
 
 class OperatorPrice(NamedTuple):

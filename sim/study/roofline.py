@@ -14,8 +14,9 @@ from sim.physics.operators import Mla, Operator, expert_operators, operators
 from sim.physics.sums import StepSums, decode, prefill
 from sim.spec.calibration import no_curves
 from sim.spec.device import DeviceSpec
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import ModelSpec, Window
-from sim.spec.scenario import EngineProfile, Precision
+from sim.spec.scenario import Precision
 from sim.study.operator_prices import OperatorPrice, operator_price
 
 

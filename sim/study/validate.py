@@ -13,12 +13,14 @@ from sim.catalog.load import load_device, load_profile
 from sim.catalog.template import write_new
 from sim.errors import ScenarioError
 from sim.spec.device import DeviceSpec
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 from sim.study.kernels import KINDS, kernel_s
 from sim.study.measured_points import Point
+from sim.study.measured_transfers import COLLECTIVES
 
 EVERYWHERE = "all"
 """Stands for all devices in the place of one's name."""
+_LARGE_BYTES = 1e6
 
 
 class Comparison(NamedTuple):
@@ -26,6 +28,8 @@ class Comparison(NamedTuple):
 
     id: str
     kind: str
+    size: str
+    """Below or from 1 MB, of collectives: small ones go by time, large ones by rate."""
     device: str
     predicted_s: float
     measured_s: float
@@ -88,11 +92,12 @@ def error_rows(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
 
 
 def errors_by_group(compared: Sequence[Comparison]) -> dict[tuple[str, str], list[float]]:
-    """By kind and device, in order; `EVERYWHERE` is all devices of a kind."""
+    """By kind (and size) and device, in order; `EVERYWHERE` is all devices of a kind."""
     by_group: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for one in compared:
-        by_group[one.kind, one.device].append(one.error)
-        by_group[one.kind, EVERYWHERE].append(one.error)
+        kind = f"{one.kind} {one.size}".rstrip()
+        by_group[kind, one.device].append(one.error)
+        by_group[kind, EVERYWHERE].append(one.error)
     return dict(sorted(by_group.items()))
 
 
@@ -118,4 +123,12 @@ def _device(name: str) -> DeviceSpec | None:
 def _compared(point: Point, device: DeviceSpec, profile: EngineProfile) -> Comparison:
     predicted_s = kernel_s(device, point.kind, profile, **point.params)
     error = predicted_s / point.measured_s - 1
-    return Comparison(point.id, point.kind, device.name, predicted_s, point.measured_s, error)
+    return Comparison(
+        point.id, point.kind, _size(point), device.name, predicted_s, point.measured_s, error
+    )
+
+
+def _size(point: Point) -> str:
+    if point.kind not in COLLECTIVES:
+        return ""
+    return "from 1 MB" if point.params["bytes"] >= _LARGE_BYTES else "below 1 MB"

@@ -112,7 +112,7 @@ FORMS = {
     "pcie-gen5-8-no-p2p": Form(8, 8, 1, 12 * 38.4e9 / 2),
     "pcie-gen4-8-no-p2p": Form(8, 8, 1, 8 * 25.6e9 / 2),
     # Two switches on each of two sockets.
-    "pcie-gen5-8": Form(8, 8 + 4 + 1, 1, 64e9),
+    "pcie-gen5-8": Form(8, 8 + 4 + 1, 1, 2 * 63e9),
     "pcie-gen5-8-h200": Form(8, 8 + 4 + 1, 1, 64e9),
     # Four cards more; the halves of one box can use two of them each beside the sockets' link.
     "pcie-gen5-8-nics": Form(8, 13 + 8, 1, 64e9 + 2 * 50e9),

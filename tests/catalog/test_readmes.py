@@ -10,6 +10,7 @@ import sim
 from sim.catalog.load import load_scenario, load_topology, load_workload
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import (
     GroupedAttention,
     LatentAttention,
@@ -22,7 +23,6 @@ from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
     Engine,
-    EngineProfile,
     ExpertParallel,
     Experts,
     Pool,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.simulation import simulate
-from sim.spec.scenario import EngineProfile, Scenario
+from sim.spec.engine_profile import EngineProfile
+from sim.spec.scenario import Scenario
 from sim.spec.topology import Group, Join, TopologySpec
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 

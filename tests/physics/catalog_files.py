@@ -9,8 +9,8 @@ import yaml
 import sim
 from sim.spec.base import FROM_FILE
 from sim.spec.device import DeviceSpec
+from sim.spec.engine_profile import EngineProfile
 from sim.spec.model import ModelSpec
-from sim.spec.scenario import EngineProfile
 
 _CATALOG = Path(sim.__file__).parent / "catalog"
 

@@ -4,7 +4,7 @@ import pytest
 from sim.physics.roofline import bound, intensity, ridge_flop_per_byte, seconds
 from sim.physics.work import Work
 from sim.spec.device import DeviceSpec
-from sim.spec.scenario import EngineProfile
+from sim.spec.engine_profile import EngineProfile
 
 from .catalog_files import device, profile
 

@@ -64,6 +64,31 @@ def test_what_moves_bytes_alone_is_outside_as_long_as_it_takes() -> None:
     assert share.outside["elementwise"] == pytest.approx(moved_s / lasted_s)
 
 
+def test_rings_of_a_measured_fabric_are_inside_and_other_algorithms_outside() -> None:
+    ring = run("measured", "workload.limit=6", "engine.all_reduce=ring").measured_share
+    direct = run("measured", "workload.limit=6", "engine.all_reduce=two-shot").measured_share
+
+    assert ring is not None
+    assert direct is not None
+    # What is left is the gather of logits, which goes as it likes.
+    assert ring.outside.get("communication", 0.0) < 0.2 * direct.outside["communication"]
+
+
+def test_copies_to_each_expert_were_measured_and_copies_to_each_device_were_not() -> None:
+    few = ["topology=dgx-h200", "engine.profile=measured", "workload.limit=4"]
+    protocols = ("per-expert", "per-device")
+
+    alone, together = (
+        sim.simulate(sim.load_scenario("chat-deepseek-r1", [*few, f"experts.dispatch={one}"]))
+        for one in protocols
+    )
+
+    assert alone.measured_share is not None
+    assert together.measured_share is not None
+    assert "communication" not in alone.measured_share.outside
+    assert together.measured_share.outside["communication"] > 0
+
+
 def test_another_device_by_the_same_curves_was_not_measured() -> None:
     share = run("measured", "topology=dgx-b200", "workload.limit=6").measured_share
 

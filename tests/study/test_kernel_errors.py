@@ -26,8 +26,8 @@ def test_a_scaled_curve_takes_longer_by_its_error_at_every_size(m: int, dtype: s
         for one in (profile, scaled(profile, slower=True), scaled(profile, slower=False))
     )
 
-    assert slow_s == pytest.approx(took_s * (1 + error_of(curve)), rel=1e-9)
-    assert fast_s == pytest.approx(took_s / (1 + error_of(curve)), rel=1e-9)
+    assert slow_s == pytest.approx(took_s * (1 + error_of(curve.errors)), rel=1e-9)
+    assert fast_s == pytest.approx(took_s / (1 + error_of(curve.errors)), rel=1e-9)
 
 
 def test_the_figures_lie_between_those_of_faster_and_slower_kernels() -> None:

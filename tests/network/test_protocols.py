@@ -1,0 +1,163 @@
+"""Times by protocols against hand arithmetic."""
+
+import numpy as np
+import pytest
+
+from sim.catalog.load import load_profile, load_topology
+from sim.network.collectives import all_gather, all_reduce, all_to_all
+from sim.network.patterns import Pattern
+from sim.network.protocols import Pace, covers, fabric_of, pace_of
+from sim.network.routes import Network
+from sim.spec.calibration import FitErrors
+from sim.spec.communication import Communication, Fabric, FabricSizes, WireProtocol
+from sim.spec.engine_profile import EngineProfile
+
+NVLINK_BYTES_PER_S = 450e9
+LATENCY_S = 0.8e-6
+"""From device to device over an NVSwitch."""
+FABRIC = Fabric(
+    launch_s=4e-6,
+    chain=(
+        WireProtocol(start_s=0.0, step_s=0.1e-6, link_efficiency=0.1),
+        WireProtocol(start_s=10e-6, step_s=1e-6, link_efficiency=0.8),
+    ),
+    chain_ends=0.5,
+    direct=(WireProtocol(start_s=1e-6, step_s=0.0, link_efficiency=0.5),),
+    message_s=0.25e-6,
+    in_switch=(WireProtocol(start_s=30e-6, step_s=0.0, link_efficiency=0.6),),
+    host_stream_share=0.5,
+    fitted_to=FabricSizes(
+        buffers=(1e3, 1e9), devices=(2.0, 8.0), link_bytes_per_s=NVLINK_BYTES_PER_S
+    ),
+    errors={"all_gather": FitErrors(points=1, median=0.0, p90=0.0, worst=0.0)},
+    source="made up",
+)
+HOPPER, PCIE = (Network.of(load_topology(name)) for name in ("dgx-h100", "pcie-gen5-8"))
+
+
+def profile(**fabrics: Fabric) -> EngineProfile:
+    communication = Communication(fabrics=fabrics, measured_as={"nvlink5": "nvlink4", "a": "b"})
+    return load_profile("plain").model_copy(update={"communication": communication})
+
+
+MEASURED = profile(nvlink4=FABRIC, pcie5=FABRIC)
+
+
+def gather(network: Network, devices: int) -> Pattern:
+    (pattern,) = all_gather(network, [list(range(devices))], "ring").patterns
+    return pattern
+
+
+def taken_s(network: Network, pattern: Pattern, bytes_: float) -> float:
+    pace = pace_of(pattern, network, MEASURED, pattern.algorithm)
+    return float(pace.of(pattern.loads(bytes_)).alone_s(network.capacity_bytes_per_s))
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "start_s", "step_s", "efficiency"),
+    [(4e3, 0.0, 0.1e-6, 0.1), (4e8, 10e-6, 1e-6, 0.8)],
+)
+def test_small_and_large_messages_go_by_the_protocol_that_is_faster_for_them(
+    bytes_: float, start_s: float, step_s: float, efficiency: float
+) -> None:
+    # A ring of four: three steps of a quarter each, and half a step's bytes at its ends.
+    steps_s = 3 * (LATENCY_S + step_s)
+    bytes_s = (3 + 0.5) * bytes_ / 4 / (efficiency * NVLINK_BYTES_PER_S)
+
+    assert taken_s(HOPPER, gather(HOPPER, 4), bytes_) == pytest.approx(
+        4e-6 + start_s + steps_s + bytes_s
+    )
+
+
+def test_messages_to_all_at_once_take_a_little_longer_for_each() -> None:
+    (pattern,) = all_to_all(HOPPER, [list(range(8))], "direct").patterns
+
+    # Seven messages, of which six are further ones; seven eighths of the buffer leave.
+    expected_s = 4e-6 + LATENCY_S + 1e-6 + 6 * 0.25e-6 + 7 / 8 * 1e6 / (0.5 * NVLINK_BYTES_PER_S)
+    assert taken_s(HOPPER, pattern, 1e6) == pytest.approx(expected_s)
+
+
+def test_a_switch_that_adds_has_numbers_of_its_own() -> None:
+    (pattern,) = all_reduce(HOPPER, [list(range(8))], "in-switch").patterns
+
+    bytes_s = (1 + 1 / 8) * 1e8 / (0.6 * NVLINK_BYTES_PER_S)
+    assert taken_s(HOPPER, pattern, 1e8) == pytest.approx(
+        4e-6 + pattern.latency_s + 30e-6 + bytes_s
+    )
+
+
+def test_one_stream_does_not_fill_a_link_to_a_host() -> None:
+    # Two devices on one switch need no host; four need the uplinks, each with one stream.
+    on_switch, over_host = gather(PCIE, 2), gather(PCIE, 4)
+
+    of_two = taken_s(PCIE, on_switch, 2e9) - taken_s(PCIE, on_switch, 1e9)
+    of_four = taken_s(PCIE, over_host, 2e9) - taken_s(PCIE, over_host, 1e9)
+
+    assert of_two == pytest.approx((1 + 0.5) / 2 * 1e9 / (0.8 * 63e9), rel=1e-6)
+    assert of_four == pytest.approx((3 + 0.5) / 4 * 1e9 / (0.8 * 0.5 * 63e9), rel=1e-6)
+
+
+def test_arrays_are_priced_like_their_parts() -> None:
+    pattern = gather(HOPPER, 8)
+    sizes = np.array([[0.0], [1e3], [1e6], [1e9]])
+    pace = pace_of(pattern, HOPPER, MEASURED, "ring")
+
+    together = pace.of(pattern.loads(sizes)).alone_s(HOPPER.capacity_bytes_per_s)
+
+    apart = [taken_s(HOPPER, pattern, one) for one in sizes[:, 0]]
+    assert together.tolist() == apart
+    assert apart == sorted(apart)
+
+
+def test_no_link_is_driven_beyond_its_speed() -> None:
+    pattern = gather(HOPPER, 8)
+    loads = pace_of(pattern, HOPPER, MEASURED, "ring").of(pattern.loads(1e8))
+
+    assert loads.least_drain_s > loads.needed_s(HOPPER.capacity_bytes_per_s).max()
+
+
+def test_without_fabrics_the_constants_price_as_they_did() -> None:
+    plain, pattern = load_profile("plain"), gather(HOPPER, 8)
+    capacity = HOPPER.capacity_bytes_per_s
+
+    loads = pace_of(pattern, HOPPER, plain, "ring").of(pattern.loads(1e6))
+
+    before = pattern.loads(1e6).at_efficiency(plain.network_efficiency, capacity)
+    launched = before.launched(plain.collective_launch_s)
+    assert (loads.latency_s, loads.least_drain_s) == (launched.latency_s, launched.least_drain_s)
+
+
+def test_links_that_nobody_measured_go_by_the_constants() -> None:
+    torus = Network.of(load_topology("tpu-v6e-16x16"))
+    pattern = gather(torus, 4)
+
+    assert fabric_of(torus, pattern.links, MEASURED.communication) is None
+    assert pace_of(pattern, torus, MEASURED, "ring").efficiency.tolist() == [0.6]
+
+
+def test_a_fabric_of_the_family_takes_the_numbers_over_but_was_not_measured() -> None:
+    blackwell = Network.of(load_topology("dgx-b200"))
+    own, other = gather(HOPPER, 8), gather(blackwell, 8)
+    on = list(range(8))
+
+    assert fabric_of(blackwell, other.links, MEASURED.communication) == ("nvlink4", FABRIC)
+    assert covers(HOPPER, on, own, MEASURED.communication, 1e6)
+    assert not covers(blackwell, on, other, MEASURED.communication, 1e6)
+
+
+def test_other_sizes_speeds_and_algorithms_were_not_measured() -> None:
+    slower = Network.of(load_topology("hgx-h800"))
+    on, known = list(range(8)), MEASURED.communication
+    (direct,) = all_gather(HOPPER, [on], "direct").patterns
+
+    assert not covers(HOPPER, on, gather(HOPPER, 8), known, 1e10)
+    assert not covers(slower, on, gather(slower, 8), known, 1e6)
+    assert not covers(HOPPER, on, direct, known, 1e6)
+    assert not covers(HOPPER, on, gather(HOPPER, 8), None, 1e6)
+
+
+def test_one_device_alone_launches_nothing() -> None:
+    pattern = gather(HOPPER, 1)
+    loads = pattern.loads(1e6)
+
+    assert Pace.constant(pattern, HOPPER, MEASURED).of(loads) is loads
