@@ -12,6 +12,7 @@ import simpy
 
 from sim.network.instants import STARTS, sleep_until
 from sim.physics.sums import StepSums
+from sim.physics.work import Real
 from sim.record.recorder import Status
 from sim.serving.player import Player
 from sim.serving.rank import Rank
@@ -53,7 +54,7 @@ class Replica:
         self.unfinished += 1
         loads = self._load_tokens()
         rank = self._ranks[loads.index(min(loads))]
-        if not rank.cache.fits_ever(sequence.request.prompt_tokens):
+        if not rank.fits_ever(sequence):
             self._end(sequence, None, "rejected")
             return
         if self._stretch is not None and rank.would_start(sequence):
@@ -116,12 +117,13 @@ class Replica:
             if steps == 1:
                 break
             steps = min(steps, rank.steps_by_rule(step))
-        if len(self._ranks) == 1:
-            growing = self._ranks[0].decoding.growing
-            return Stretch(step, int(steps), sequences, chosen[0], growing, self._env.now)
-        growth = np.array([float(rank.decoding.growing) for rank in self._ranks])
-        sums_by_rank = StepSums(*np.array(chosen, dtype=np.float64).T)
-        return Stretch(step, int(steps), sequences, sums_by_rank, growth, self._env.now)
+        newcomers = sum(rank.newcomers for rank in self._ranks)
+        growing: Real = self._ranks[0].decoding.growing
+        sums = chosen[0]
+        if len(self._ranks) > 1:
+            growing = np.array([float(rank.decoding.growing) for rank in self._ranks])
+            sums = StepSums(*np.array(chosen, dtype=np.float64).T)
+        return Stretch(step, int(steps), sequences, sums, growing, self._env.now, newcomers)
 
     def _load_tokens(self) -> list[int]:
         """Of each rank, as of the last finished step."""
