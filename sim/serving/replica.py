@@ -40,6 +40,8 @@ class Replica:
         self._step = 0
         """The last one of which the ranks were told that it ended."""
         self._stretch: Stretch | None = None
+        self._loads_between: list[int] | None = None
+        """Of each rank, where nobody steps, as soon as somebody has asked: many may come at once."""
         self._work_arrived = env.event()
         self.unfinished = 0
         """Requests sent to it and not yet answered."""
@@ -60,6 +62,7 @@ class Replica:
         if self._stretch is not None and rank.would_start(sequence):
             self._stretch.cut(self._env)
         rank.enqueue(sequence)
+        loads[rank.number] += sequence.prefill_tokens
         if not self._work_arrived.triggered:
             self._work_arrived.succeed()
 
@@ -102,6 +105,7 @@ class Replica:
     def _schedule(self) -> Stretch | None:
         """The steps to come; None where all that could run had to be given up."""
         step = self._step + 1
+        self._loads_between = None
         chosen = []
         sequences = 0
         for rank in self._ranks:
@@ -127,8 +131,13 @@ class Replica:
 
     def _load_tokens(self) -> list[int]:
         """Of each rank, as of the last finished step."""
+        if self._loads_between is not None:
+            return self._loads_between
         steps = self._catch_up()
-        return [rank.load_tokens_after(steps) for rank in self._ranks]
+        loads = [rank.load_tokens_after(steps) for rank in self._ranks]
+        if self._stretch is None:
+            self._loads_between = loads
+        return loads
 
     def _catch_up(self) -> int:
         """Tell the ranks of the steps that ended earlier; how many have ended at this instant.
