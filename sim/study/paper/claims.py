@@ -55,7 +55,9 @@ class Claim(NamedTuple):
                 return abs(simulated - expected) <= _POINT
             case [number, "%"]:
                 return abs(simulated - expected) <= float(number) / 100 * abs(expected)
-        raise ScenarioError(f"{CLAIMS.name}: {self.claim}: tolerance {self.tolerance!r} is not known")
+        raise ScenarioError(
+            f"{CLAIMS.name}: {self.claim}: tolerance {self.tolerance!r} is not known"
+        )
 
 
 def read_claims(path: Path = CLAIMS) -> list[Claim]:

@@ -29,7 +29,11 @@ def ridge(device: str) -> float:
         price
         for step in steps
         for price in roofline(
-            load_model(asked["model"]), load_device(device), load_profile("ideal"), step, Precision()
+            load_model(asked["model"]),
+            load_device(device),
+            load_profile("ideal"),
+            step,
+            Precision(),
         )
     ]
     flop_per_s = max(price.work_flop / price.time_s for price in prices)
