@@ -69,7 +69,7 @@ def draw_fig6(file: Path, frame: pd.DataFrame, claims: Claims) -> None:
         groups = frame.groupby(["way", "length"], sort=False)
         for (way, length), of in groups:
             number = sorted(frame["length"].unique()).index(length)
-            line(left, number, of["batch"], _US * of["layer_s"], linestyle=_WAYS[way])
+            line(left, number, of["batch"], _US * of["layer_s"], linestyle=_WAYS[str(way)])
             names.append((f"{way}, {length}", number))
         over = frame[~frame["fits"]]
         left.scatter(over["batch"], _US * over["layer_s"], s=70, facecolors="none", edgecolors="k")

@@ -1,7 +1,8 @@
 """What the figures of the paper's study have in common: panels, lines with their names, files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ def panels(file: Path, count: int, title: str) -> Iterator[Sequence[Any]]:
             "figures need matplotlib; install it with: pip install moesim[plot]"
         ) from None
     # Ids in the SVG are made from this salt and not at random, so that equal data give equal bytes.
-    style = {
-        "svg.hashsalt": "moesim",
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.titlesize": 9,
-    }
-    with rc_context(style | {"axes.spines.right": False}):
+    with rc_context(
+        {
+            "svg.hashsalt": "moesim",
+            "font.size": 9,
+            "axes.titlesize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    ):
         figure = Figure(figsize=(1.2 + 4.2 * count, 3.9), dpi=130, layout="constrained")
         figure.suptitle(title, fontsize=10)
         axes = figure.subplots(1, count, squeeze=False)[0]
@@ -81,7 +84,7 @@ def _apart(heights: Sequence[float]) -> list[float]:
     """The same order, none nearer to another than names need, none above the panel."""
     order = sorted(range(len(heights)), key=lambda place: heights[place])
     moved = list(heights)
-    for below, place in zip(order, order[1:], strict=False):
+    for below, place in pairwise(order):
         moved[place] = max(moved[place], moved[below] + _LEAST_GAP)
     limit = 1.0
     for place in reversed(order):
@@ -90,10 +93,11 @@ def _apart(heights: Sequence[float]) -> list[float]:
     return moved
 
 
-def powers_of_two(axes: Any, values: Sequence[float]) -> None:
+def powers_of_two(axes: Any, values: Iterable[float]) -> None:
     """A logarithmic axis of x with these values as its marks."""
     axes.set_xscale("log", base=2)
-    axes.set_xticks(list(values), [f"{value:g}" for value in values], minor=False)
+    shown = sorted(set(values))
+    axes.set_xticks(shown, [f"{value:g}" for value in shown], minor=False)
     axes.minorticks_off()
 
 

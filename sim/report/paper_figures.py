@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from sim.report.paper_attention_figures import draw_fig3, draw_fig6, draw_fig8
+from sim.report.paper_beyond_figures import draw_balance, draw_parallelism
 from sim.report.paper_charts import COLOURS, line, names_at_the_ends, panels, powers_of_two, says
 
 Claims = Mapping[tuple[str, str], str]
@@ -120,10 +121,10 @@ def _fig11(file: Path, frame: pd.DataFrame, claims: Claims) -> None:
     with panels(file, 2, title) as both:
         for axes, (length, of_length) in zip(both, frame.groupby("length"), strict=True):
             names = []
-            for number, (variant, of) in enumerate(of_length.groupby("variants", sort=False)):
-                style = {"linestyle": "--"} if variant[0].startswith("32") else {}
+            for number, (variant, of) in enumerate(_by_variant(of_length)):
+                style = {"linestyle": "--"} if variant.startswith("32") else {}
                 line(axes, number, of["batch"], of["tokens_per_s_per_device"], **style)
-                names.append((variant[0].replace("32 at", "8 x 32 at"), number))
+                names.append((variant.replace("32 at", "8 x 32 at"), number))
             axes.set(xlabel=_BATCH, ylabel=_THROUGHPUT, title=f"{length} tokens", ylim=(0, None))
             axes.set_xticks(sorted(of_length["batch"].unique()))
             names_at_the_ends(axes, names, 0.5)
@@ -152,14 +153,14 @@ def _fig13(file: Path, frame: pd.DataFrame, claims: Claims) -> None:
     )
     with panels(file, 2, title) as (left, right):
         names = []
-        for number, (variant, of) in enumerate(frame.groupby("variants", sort=False)):
+        for number, (variant, of) in enumerate(_by_variant(frame)):
             line(left, number, of["skew"], of["tokens_per_s_per_device"])
             line(right, number, of["skew"], of["imbalance"])
-            names.append((variant[0].replace("32", "8 x 32"), number))
+            names.append((variant.replace("32", "8 x 32"), number))
         left.set(ylabel=_THROUGHPUT, ylim=(0, None))
         right.set(ylabel="busiest GPU's tokens over the mean", ylim=(0, None))
         ratio = claims["C16", "strided placement"]
-        says(right, 0.03, 0.9, f"paper: at 0.8, 256 GPUs are {ratio} times as uneven as 32")
+        says(right, 0.03, 0.8, f"paper: at 0.8, 256 GPUs are\n{ratio} times as uneven as 32")
         for axes in (left, right):
             axes.set(xlabel="Zipf exponent of the experts' popularity")
             axes.set_xticks(sorted(frame["skew"].unique()))
@@ -177,6 +178,8 @@ DRAWINGS: dict[str, Draw] = {
     "fig11": _fig11,
     "fig12": _fig12,
     "fig13": _fig13,
+    "parallelism": draw_parallelism,
+    "balance": draw_balance,
 }
 """By the name of the figure."""
 
@@ -186,3 +189,9 @@ def _by(
 ) -> Sequence[tuple[str, pd.DataFrame]]:
     groups = frame.sort_values(order).groupby(column)
     return [(name.format(value), of) for value, of in groups]
+
+
+def _by_variant(frame: pd.DataFrame) -> Sequence[tuple[str, pd.DataFrame]]:
+    """In the order in which they come."""
+    names = frame["variants"].str[0]
+    return [(name, frame[names == name]) for name in names.unique()]

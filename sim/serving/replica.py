@@ -41,7 +41,7 @@ class Replica:
         """The last one of which the ranks were told that it ended."""
         self._stretch: Stretch | None = None
         self._loads_between: list[int] | None = None
-        """Of each rank, where nobody steps, as soon as somebody has asked: many may come at once."""
+        """Of each rank, where nobody steps and somebody has asked: many may come at once."""
         self._work_arrived = env.event()
         self.unfinished = 0
         """Requests sent to it and not yet answered."""

@@ -1,4 +1,4 @@
-"""Figures 2, 4, 9 to 13: whole systems, as frames. Lengths, batches and variants are set_up.yaml's."""
+"""Figures 2, 4, 9 to 13: whole systems, as frames; what they ask for stands in set_up.yaml."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import pandas as pd
 
 from sim.physics.parameters import tensors
 from sim.spec.device import ELEMENT_BYTES
+from sim.study.paper.beyond import balance, parallelism
 from sim.study.paper.operators_of_a_step import fig3, fig6, fig8
 from sim.study.paper.runs import Runs
 from sim.study.paper.set_up import Point, fitting, set_up, system
@@ -111,6 +112,8 @@ FIGURES: dict[str, Figure] = {
     "fig11": fig11,
     "fig12": fig12,
     "fig13": fig13,
+    "parallelism": parallelism,
+    "balance": balance,
 }
 """By name; figure 14 has its place here once experts can have devices of their own."""
 

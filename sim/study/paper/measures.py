@@ -1,6 +1,6 @@
 """What the simulator says to each claim that needs runs of whole systems."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
@@ -20,7 +20,7 @@ _US = 1e6
 _PER_CENT = 100.0
 
 
-def simulated(claims: Mapping[str, Any], runs: Runs) -> dict[tuple[str, str], float]:
+def simulated(claims: Iterable[str], runs: Runs) -> dict[tuple[str, str], float]:
     """By claim and subject, for these claims."""
     return {
         (claim, subject): value
@@ -130,8 +130,8 @@ def _falls(runs: Runs, _: Any) -> Values:
     frames = {"32 devices": FIGURES["fig12"](runs), "256 devices": of_13}
     values, kept = {}, {}
     for devices, of in of_13.groupby("devices"):
-        by_skew = of.set_index("skew")["tokens_per_s_per_device"].sort_index()
-        kept[devices] = by_skew.iloc[-1] / by_skew.iloc[0]
+        rates = of.set_index("skew")["tokens_per_s_per_device"].sort_index()
+        kept[devices] = rates.iloc[-1] / rates.iloc[0]
     for devices, frame in frames.items():
         rows = frame if devices == "32 devices" else frame[frame["devices"] == devices]
         by_skew = rows.pivot_table("tokens_per_s_per_device", "skew", "batch").sort_index()

@@ -84,7 +84,7 @@ def fig8(runs: Runs) -> pd.DataFrame:
             degree = int(variant.removeprefix("tp "))
             degrees.append(degree)
             points.append(
-                Point(asked["system"], asked["batch"] // degree, asked["length"], way + (variant,))
+                Point(asked["system"], asked["batch"] // degree, asked["length"], (*way, variant))
             )
     frame = runs.frame(points)
     layers = scenario(points[0]).model.layers

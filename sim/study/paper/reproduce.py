@@ -1,7 +1,8 @@
 """The whole study, or one figure of it: claims, findings, a summary, figures; and drift from it."""
 
+import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,11 +10,11 @@ import pandas as pd
 
 from sim.errors import ScenarioError
 from sim.report.paper_figures import DRAWINGS
-from sim.study.paper.claims import Claim, claim_rows, read_claims
+from sim.study.paper.claims import claim_rows, read_claims
 from sim.study.paper.figures import FIGURES
 from sim.study.paper.findings import finding_rows
 from sim.study.paper.measures import simulated
-from sim.study.paper.runs import Runs
+from sim.study.paper.runs import parallel_runs
 
 SUMMARY = "summary.csv"
 _DRIFT = 1e-4
@@ -31,7 +32,6 @@ class Study(NamedTuple):
     """Claims, and findings, which expect nothing."""
     frames: dict[str, pd.DataFrame]
     """By figure."""
-    claims: list[Claim]
 
 
 def study(
@@ -42,18 +42,15 @@ def study(
         raise ScenarioError(f"figure {figure!r:.60} is not known; they are {', '.join(FIGURES)}")
     chosen = [one for one in read_claims() if figure in (None, one.figure)]
     names = list(FIGURES) if figure is None else [figure]
-    runs = Runs.parallel()
-    try:
-        frames = {}
+    frames = {}
+    with parallel_runs() as runs:
         for name in names:
             before_each(name)
             frames[name] = FIGURES[name](runs)
         before_each("claims")
         found = simulated(list(dict.fromkeys(one.claim for one in chosen)), runs)
-    finally:
-        runs.close()
     findings = [row for name in names for row in finding_rows(name, frames[name])]
-    return Study(claim_rows(chosen, found) + findings, frames, chosen)
+    return Study(claim_rows(chosen, found) + findings, frames)
 
 
 def save(found: Study, folder: Path, *, is_whole: bool) -> None:
@@ -91,9 +88,10 @@ def _write(frame: pd.DataFrame, file: Path) -> None:
     frame.assign(**texts).to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def _read(file: Path) -> Sequence[Row]:
+def _read(file: Path) -> list[Row]:
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False).to_dict("records")
+        with file.open(encoding="utf-8", newline="") as opened:
+            return list(csv.DictReader(opened))
     except FileNotFoundError:
         raise ScenarioError(
             f"{file}: is not there; 'moesim reproduce' without --check writes it"

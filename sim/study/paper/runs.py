@@ -1,8 +1,9 @@
 """Runs of operating points: each is simulated once, several at a time, and kept as a row."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -67,30 +68,29 @@ def _of_experts(run: Run) -> Row:
 class Runs:
     """All runs of a study; equal points are one."""
 
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self, apply_to_each: Callable[..., Iterable[Row]] = map) -> None:
+        """`apply_to_each` is like the built-in `map`, perhaps on several cores."""
+        self._apply_to_each = apply_to_each
         self._known: dict[Point, Row] = {}
-
-    @classmethod
-    def parallel(cls) -> "Runs":
-        """On every core that this process may use."""
-        return cls(ProcessPoolExecutor(len(os.sched_getaffinity(0))))
 
     def frame(self, points: Iterable[Point]) -> pd.DataFrame:
         """A row a point: what it is, and what its run showed."""
         asked = list(points)
         # The widest take longest and come first, so that no core is left alone with one.
         new = sorted(dict.fromkeys(one for one in asked if one not in self._known), key=_size)
-        self._known.update(zip(new, self._pool.map(measured, new), strict=True))
+        self._known.update(zip(new, self._apply_to_each(measured, new), strict=True))
         return pd.DataFrame([{**one._asdict(), **self._known[one]} for one in asked])
 
     def all(self) -> pd.DataFrame:
         """Every point so far."""
         return self.frame(self._known)
 
-    def close(self) -> None:
-        """Let the processes end."""
-        self._pool.shutdown()
+
+@contextmanager
+def parallel_runs() -> Iterator[Runs]:
+    """On every core that this process may use."""
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield Runs(pool.map)
 
 
 def _size(point: Point) -> tuple[bool, int]:
