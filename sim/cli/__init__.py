@@ -125,4 +125,4 @@ app.command(
 app.command(epilog="Example: moesim kernel h100-sxm gemm m=64 n=4096 k=4096 dtype=fp8")(kernel)
 app.command(epilog="Example: moesim validate points.csv --engine plain")(validate)
 app.command(epilog="Example: moesim calibrate points.csv --device h100-sxm")(calibrate)
-app.command(epilog="Example: moesim reproduce fig11 --out results/runs/paper")(reproduce)
+app.command(epilog="Example: moesim reproduce fig3 --out results/runs/paper")(reproduce)

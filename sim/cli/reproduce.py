@@ -23,8 +23,11 @@ def reproduce(
 ) -> None:
     """Simulate the figures and claims of arXiv 2507.15465."""
     from sim.report import output
+    from sim.report.paper_charts import check_drawing
     from sim.study.paper.reproduce import faults, save, study
 
+    if not check:
+        check_drawing()
     found = study(figure, before_each=lambda name: typer.echo(f"{name} ...", err=True))
     if as_json:
         output.show_json(found.rows)
@@ -34,7 +37,7 @@ def reproduce(
         save(found, out, is_whole=figure is None)
         typer.echo(f"the figures lie in {out}", err=True)
         return
-    missed = faults(found, out)
+    missed = faults(found, out, is_whole=figure is None)
     for line in missed:
         typer.echo(f"moesim: {line}", err=True)
     if missed:

@@ -16,16 +16,23 @@ _LEAST_GAP = 0.055
 """Between two names, of the height of a panel."""
 
 
-@contextmanager
-def panels(file: Path, count: int, title: str) -> Iterator[Sequence[Any]]:
-    """So many axes beside one another; they are written as PNG and SVG in the end."""
+def check_drawing() -> None:
+    """Whether figures can be drawn at all; better known before anything is simulated."""
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
+        import matplotlib as mpl  # noqa: F401 - whether it is there
     except ImportError:
         raise ScenarioError(
             "figures need matplotlib; install it with: pip install moesim[plot]"
         ) from None
+
+
+@contextmanager
+def panels(file: Path, count: int, title: str) -> Iterator[Sequence[Any]]:
+    """So many axes beside one another; they are written as PNG and SVG in the end."""
+    check_drawing()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     # Ids in the SVG are made from this salt and not at random, so that equal data give equal bytes.
     with rc_context(
         {

@@ -111,10 +111,12 @@ def rows(simulated: float, passes: bool) -> list[dict[str, Any]]:
 def test_a_claim_that_fails_and_a_number_that_drifts_are_found(tmp_path: Path) -> None:
     save(Study(rows(5.0, True), {}), tmp_path, is_whole=True)
 
-    assert faults(Study(rows(5.0, True), {}), tmp_path) == []
-    [drift] = faults(Study(rows(5.01, True), {}), tmp_path)
+    assert faults(Study(rows(5.0, True), {}), tmp_path, is_whole=True) == []
+    [drift] = faults(Study(rows(5.01, True), {}), tmp_path, is_whole=True)
     assert drift == "C0: nothing: 5.01, the summary has 5"
-    [failure] = faults(Study(rows(5.0, False), {}), tmp_path)
+    [missing] = faults(Study([], {}), tmp_path, is_whole=True)
+    assert missing == f"C0: nothing: is in {tmp_path / 'summary.csv'} and not simulated"
+    [failure] = faults(Study(rows(5.0, False), {}), tmp_path, is_whole=True)
     assert failure == "C0: nothing: 5 x is not 5 (1 %)"
 
 
@@ -154,7 +156,9 @@ def test_a_check_fails_on_a_claim_that_is_not_met(
     found = study()
 
     save(found, tmp_path, is_whole=True)
-    assert faults(found, tmp_path) == ["C1: b200-sxm: 281.25 Op/B is not 300 (0.1 %)"]
+    assert faults(found, tmp_path, is_whole=True) == [
+        "C1: b200-sxm: 281.25 Op/B is not 300 (0.1 %)"
+    ]
 
 
 @pytest.mark.parametrize(

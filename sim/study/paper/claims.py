@@ -78,7 +78,7 @@ def claim_rows(
             "tolerance": one.tolerance,
             "unit": one.unit,
             "simulated": simulated[one.key],
-            "pass": one.holds(simulated[one.key]),
+            "pass": bool(one.holds(simulated[one.key])),
         }
         for one in claims
     ]

@@ -64,9 +64,9 @@ def save(found: Study, folder: Path, *, is_whole: bool) -> None:
         _write(pd.DataFrame(found.rows), folder / SUMMARY)
 
 
-def faults(found: Study, folder: Path) -> list[str]:
+def faults(found: Study, folder: Path, *, is_whole: bool) -> list[str]:
     """A line for each claim that fails, and for each number that is not the summary's."""
-    kept = {(row["claim"], row["subject"]): row for row in _read(folder / SUMMARY)}
+    kept = {f"{row['claim']}: {row['subject']}": row for row in _read(folder / SUMMARY)}
     lines = []
     for row in found.rows:
         what = f"{row['claim']}: {row['subject']}"
@@ -75,11 +75,13 @@ def faults(found: Study, folder: Path) -> list[str]:
                 f"{what}: {row['simulated']:.6g} {row['unit']} is not {row['expected']} "
                 f"({row['tolerance']})"
             )
-        then = kept.get((row["claim"], row["subject"]))
+        then = kept.pop(what, None)
         if then is None:
             lines.append(f"{what}: is not in {folder / SUMMARY}; write it anew")
         elif not math.isclose(row["simulated"], float(then["simulated"]), rel_tol=_DRIFT):
             lines.append(f"{what}: {row['simulated']:.6g}, the summary has {then['simulated']}")
+    if is_whole:
+        lines += [f"{what}: is in {folder / SUMMARY} and not simulated" for what in kept]
     return lines
 
 
