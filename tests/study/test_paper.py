@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sim.errors import ScenarioError
+from sim.report.paper_figures import DRAWINGS
+from sim.study.paper.beyond import with_elasticity
 from sim.study.paper.claims import Claim, claim_rows, read_claims
 from sim.study.paper.deep_ep import fitted
 from sim.study.paper.figures import FIGURES
@@ -100,6 +103,37 @@ def test_no_link_is_fitted_to_be_faster_than_it_is() -> None:
 
     assert efficiency == 1
     assert latency < 5
+
+
+def test_elasticity_is_the_exponent_of_a_power() -> None:
+    factors = [0.5, 0.8, 1.0, 1.25, 2.0]
+    frame = pd.DataFrame(
+        {"factor": factors, "tokens_per_s_per_device": [7 * one**0.3 for one in factors]}
+    )
+
+    found = with_elasticity(frame)
+
+    assert found["elasticity"].tolist() == pytest.approx([0.3] * 5)
+    assert found["over_base"].tolist() == pytest.approx([one**0.3 for one in factors])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("fig6", "fig11") else pytest.param(name, marks=pytest.mark.slow)
+        for name in FIGURES
+    ],
+)
+def test_a_figure_is_drawn_from_its_points(name: str, tmp_path: Path) -> None:
+    frame = pd.read_csv(COMMITTED / f"{name}.csv")
+    if "way" in frame:
+        frame["way"] = frame["way"].fillna("")
+    if "variants" in frame:
+        frame["variants"] = [(one,) for one in frame["variants"]]
+
+    DRAWINGS[name](tmp_path / name, frame, {one.key: one.expected for one in read_claims()})
+
+    assert {file.suffix for file in tmp_path.iterdir()} == {".png", ".svg"}
 
 
 def rows(simulated: float, passes: bool) -> list[dict[str, Any]]:

@@ -55,11 +55,11 @@ def balance(runs: Runs) -> pd.DataFrame:
     frame = runs.frame(point for _, _, point in rows)
     frame = frame.assign(resource=[row[0] for row in rows], factor=[row[1] for row in rows])
     return pd.concat(
-        [_with_elasticity(of) for _, of in frame.groupby(["length", "resource"], sort=False)]
+        [with_elasticity(of) for _, of in frame.groupby(["length", "resource"], sort=False)]
     )
 
 
-def _with_elasticity(of: pd.DataFrame) -> pd.DataFrame:
+def with_elasticity(of: pd.DataFrame) -> pd.DataFrame:
     """Over the logarithms, from one neighbour to the other."""
     by_factor: Mapping[float, float] = dict(zip(of["factor"], of[_THROUGHPUT], strict=True))
     below = max(factor for factor in by_factor if factor < 1)
