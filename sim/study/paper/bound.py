@@ -1,13 +1,16 @@
 """The paper's lower bound of the time per token: what has to be read and sent, and nothing else.
 
 Weights and cache are read once a step at the memory's peak rate; copies of tokens cross the network
-once each way, evenly. Activations are left out, so it is a little lower than the paper's.
+once each way, evenly. Of experts those are read that so many tokens choose on average, where all
+are as popular; the paper reads all, which is above what small batches need. Activations are left
+out, so that it is a little lower.
 """
 
 from sim.physics.memory import kv_bytes_per_token, weights_bytes
 from sim.serving.layout import replica_layouts
 from sim.spec.device import ELEMENT_BYTES
 from sim.spec.scenario import Scenario
+from sim.study.paper.set_up import expert_bytes
 
 
 def tpot_bound_s(scenario: Scenario, batch: int, length: float) -> float:
@@ -23,8 +26,18 @@ def tpot_bound_s(scenario: Scenario, batch: int, length: float) -> float:
         shared_tp=layout.shared_tp,
     )
     of_token = kv_bytes_per_token(scenario.model, precision, tp=layout.tp)
+    weights -= _missed_share(scenario, batch) * expert_bytes(scenario)
     read_bytes = weights + batch * layout.tp * length * of_token
     return read_bytes / layout.device.memory_bytes_per_s + _exchange_s(scenario, batch)
+
+
+def _missed_share(scenario: Scenario, batch: int) -> float:
+    """Of the experts, those that no token of a step chooses."""
+    experts = scenario.model.experts
+    if experts is None:
+        return 0.0
+    tokens = batch * len(scenario.topology.devices)
+    return float((1 - experts.experts_per_token / experts.experts) ** tokens)
 
 
 def _exchange_s(scenario: Scenario, batch: int) -> float:

@@ -5,12 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from sim.physics.parameters import tensors
-from sim.spec.device import ELEMENT_BYTES
 from sim.study.paper.beyond import balance, parallelism
 from sim.study.paper.operators_of_a_step import fig3, fig6, fig8
 from sim.study.paper.runs import Runs
-from sim.study.paper.set_up import Point, fitting, set_up, system
+from sim.study.paper.set_up import Point, expert_bytes, fitting, set_up, system
 
 Figure = Callable[[Runs], pd.DataFrame]
 
@@ -37,13 +35,7 @@ def fig4(runs: Runs) -> pd.DataFrame:
         for batch in asked["batches"]
     ]
     frame = runs.frame(fitting(points))
-    of_system = system(points[0])
-    element_bytes = ELEMENT_BYTES[of_system.deployment.precision.weights]
-    devices = len(of_system.topology.devices)
-    experts_bytes = element_bytes * sum(
-        one.elements for one in tensors(of_system.model) if one.split == "experts"
-    )
-    missed_bytes = (1 - frame["touched_share"]) * experts_bytes / devices
+    missed_bytes = (1 - frame["touched_share"]) * expert_bytes(system(points[0]))
     return frame.assign(touched_bytes=frame["weights_bytes"] - missed_bytes)
 
 

@@ -9,7 +9,9 @@ import yaml
 
 from sim.catalog.load import load_scenario
 from sim.physics.memory import Footprint, decompressed_bytes, footprint
+from sim.physics.parameters import tensors
 from sim.serving.layout import ReplicaLayout, replica_layouts
+from sim.spec.device import ELEMENT_BYTES
 from sim.spec.lengths import FixedLength
 from sim.spec.model import LatentAttention
 from sim.spec.scenario import Scenario
@@ -107,6 +109,13 @@ def memory(asked: Scenario, layout: ReplicaLayout) -> Footprint:
         expert_tp=layout.expert_tp,
         shared_tp=layout.shared_tp,
     )
+
+
+def expert_bytes(asked: Scenario) -> float:
+    """Weights of routed experts on each device."""
+    element_bytes = ELEMENT_BYTES[asked.deployment.precision.weights]
+    elements = sum(one.elements for one in tensors(asked.model) if one.split == "experts")
+    return element_bytes * elements / len(asked.topology.devices)
 
 
 def _serving(asked: Scenario, sequences: int) -> Scenario:
