@@ -86,7 +86,9 @@ def draw_fig6(file: Path, frame: pd.DataFrame, claims: Claims) -> None:
 
 def draw_fig8(file: Path, frame: pd.DataFrame, claims: Claims) -> None:
     """Attention against the degree of tensor parallelism."""
-    title = "Figure 8. DeepSeek-R1's attention split over GPUs, 64 requests of 8192 tokens a rank"
+    first = frame.iloc[0]
+    asked = f"{first['batch'] * first['tp']} requests of {first['length']} tokens a rank"
+    title = f"Figure 8. DeepSeek-R1's attention split over GPUs, {asked}"
     with panels(file, 2, title) as both:
         for axes, (number, way) in zip(both, enumerate(_WAYS), strict=True):
             of = frame[frame["way"] == way]
