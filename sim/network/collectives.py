@@ -76,6 +76,19 @@ def p2p(network: Network, source: int, target: int) -> Pattern:
     return _pattern([_Plan([flow], network.latency_s(source, target), steps=hops, messages=hops)])
 
 
+def sends(network: Network, groups: Sequence[Sequence[tuple[int, int]]]) -> Pattern:
+    """Each group of pairs sends its bytes from the first to the second of each pair, all at once.
+
+    A device is in one pair only.
+    """
+    planned = []
+    for pairs in groups:
+        flows = [_Flow(network.route(*pair), 1.0) for pair in pairs]
+        slowest_s = max(network.latency_s(*pair) for pair in pairs)
+        planned.append(_Plan(flows, slowest_s, steps=1, messages=1))
+    return _pattern(planned)
+
+
 class _Flow(NamedTuple):
     """One stream, and how many times its group's bytes it carries."""
 

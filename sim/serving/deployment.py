@@ -6,6 +6,7 @@ that does not divide, a model that does not fit, devices that cannot reach one a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from sim.experts.popularity import weights
 from sim.experts.routing import Choice
 from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
-from sim.serving.layout import ReplicaLayout, replica_layouts
+from sim.serving.claims import replica_layouts
+from sim.serving.layout import Place, ReplicaLayout
 from sim.serving.step_pricing import StepPricer
 from sim.spec.model import LatentAttention
 from sim.spec.scenario import Scenario
@@ -28,11 +30,16 @@ class DeployedReplica:
     """One replica, ready to serve."""
 
     layout: ReplicaLayout
-    footprint: Footprint
-    """Of each of its devices."""
+    footprints: tuple[Footprint, ...]
+    """Of each device of each of its places."""
     law: RoutingLaw | None
     """How its tokens choose experts; None for a dense model."""
     pricer: StepPricer
+
+    @property
+    def footprint(self) -> Footprint:
+        """Of each device that holds its cache."""
+        return self.footprints[self.layout.places.index(self.layout.cores)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +63,39 @@ def deploy(scenario: Scenario) -> DeployedScenario:
         _check_boxes(scenario, layout, network)
         law = _law(scenario, layout, network, laws)
         pricer = StepPricer(scenario, layout, network, law, number)
-        replicas.append(DeployedReplica(layout, _footprint(scenario, layout), law, pricer))
+        footprints = tuple(_footprint(scenario, layout, place) for place in layout.places)
+        replicas.append(DeployedReplica(layout, footprints, law, pricer))
     return DeployedScenario(scenario, network, tuple(replicas))
 
 
-def _footprint(scenario: Scenario, layout: ReplicaLayout) -> Footprint:
+def _footprint(scenario: Scenario, layout: ReplicaLayout, place: Place) -> Footprint:
     found = footprint(
         scenario.model,
         scenario.deployment.precision,
-        layout.device,
+        place.device,
         scenario.engine,
         tp=layout.tp,
         ep=layout.ep,
         expert_tp=layout.expert_tp,
         shared_tp=layout.shared_tp,
+        dp=layout.dp if layout.has_own_experts else None,
+        holds=place.holds,
     )
-    if found.kv_blocks > 0:
+    if found.fits:
         return found
     states, fewer = "", "'max_step_tokens'"
     if found.state_bytes:
         states = f", {readable(found.state_bytes, 'B')} of states of linear layers"
         fewer = "'max_step_tokens' or 'max_sequences'"
+    cache = ""
+    if found.kv_bytes_per_token:
+        block_bytes = found.kv_bytes_per_token * found.kv_block_tokens
+        cache = f" and at least one block of {readable(block_bytes, 'B')} of keys and values"
     raise ScenarioError(
-        f"deployment: {scenario.model.name} does not fit: each {layout.device.name} has "
+        f"deployment: {scenario.model.name} does not fit: each {place.device.name} has "
         f"{readable(found.usable_bytes, 'B')} to use (engine.memory_share) for "
         f"{readable(found.weights_bytes, 'B')} of weights, "
-        f"{readable(found.activation_bytes, 'B')} of activations{states} and at least one block of "
-        f"{readable(found.kv_bytes_per_token * found.kv_block_tokens, 'B')} of keys and values; "
+        f"{readable(found.activation_bytes, 'B')} of activations{states}{cache}; "
         f"use more devices a replica, smaller 'precision', or fewer {fewer}"
     )
 
@@ -95,15 +108,21 @@ def _check_mla(scenario: Scenario) -> None:
             f"engine.mla: 'expanded' is not modelled for {scenario.model.name}, which attends to "
             "chosen tokens; write 'auto' or 'absorbed'"
         )
+    own_cores = [pool.attention.core_on for pool in scenario.deployment.pools]
+    if scenario.engine.mla == "expanded" and any(own_cores):
+        raise ScenarioError(
+            "engine.mla: 'expanded' needs the cache where the weights are, not on devices of its "
+            "own (attention.core_on); write 'auto' or 'absorbed'"
+        )
 
 
 def _check_arithmetic(scenario: Scenario, layout: ReplicaLayout) -> None:
     precision = scenario.deployment.precision
-    for name in ("weights", "kv", "activations"):
+    for place, name in product(layout.places, ("weights", "kv", "activations")):
         try:
-            layout.device.arithmetic(getattr(precision, name))
+            place.device.arithmetic(getattr(precision, name))
         except ValueError as problem:
-            known = ", ".join(layout.device.peak_flop_per_s)
+            known = ", ".join(place.device.peak_flop_per_s)
             raise ScenarioError(
                 f"deployment.precision.{name}: {problem}; its types are {known}"
             ) from problem

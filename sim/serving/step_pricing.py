@@ -19,7 +19,7 @@ from sim.physics.operators import expert_operators
 from sim.physics.roofline import Roofline
 from sim.physics.sums import StepSums
 from sim.serving.layout import ReplicaLayout
-from sim.serving.phase_order import program
+from sim.serving.phase_order import OWN_CORES, program
 from sim.serving.rank_prices import Cost, RankPrices, cost
 from sim.serving.ruled_steps import RuledSteps
 from sim.serving.step_plan import StepPlan
@@ -62,14 +62,19 @@ class StepPricer:
         self._stream_number = stream_number
         self._program = program(scenario, layout)
         self._ranks = RankPrices(scenario, layout, self._program.slots)
-        self._roofline = Roofline.of(layout.device, scenario.engine.profile)
+        self._expert_roofline = Roofline.of(layout.experts.device, scenario.engine.profile)
+        self._devices = len(layout.devices)
+        self._attention = layout.slice_of(layout.attention)
+        self._cores = layout.slice_of(layout.cores)
+        self._experts = layout.slice_of(layout.experts)
         self._transfers = StepTransfers(scenario, layout, network, self._program.slots)
         self._activated: Callable[[int], np.ndarray] | None = None
         if law is not None:
             self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
         self.ruled: RuledSteps | None = None
-        """Where the sums of a step are all that its price depends on, and are those of one rank."""
-        if law is None and layout.dp == 1:
+        """Where the sums of a step are all that its price depends on, and are those of one rank,
+        and all its devices do the same."""
+        if law is None and layout.dp == 1 and not layout.has_own_cores:
             overhead_s = scenario.engine.profile.step_overhead_s
             self.ruled = RuledSteps(self._program, self._ranks, self._transfers, overhead_s)
 
@@ -81,10 +86,11 @@ class StepPricer:
     def plan(self, step: int, sums: StepSums) -> StepPlan:
         """What this step does; sums are arrays by rank, or the numbers of a single one."""
         sums = StepSums(*(np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in sums))
-        tally = _Tally(len(self._layout.devices))
+        tally = _Tally(self._devices)
         tally.seconds["step"] = self._scenario.engine.profile.step_overhead_s
         for slot, of_ranks in self._ranks.costs(sums).items():
-            self._compute(tally, slot, of_ranks, self._layout.tp)
+            place = self._cores if slot in OWN_CORES.values() else self._attention
+            self._compute(tally, slot, of_ranks, self._layout.tp, place)
         self._price_collectives(tally, sums)
         drawn = None if self._law is None else self._price_experts(self._law, tally, step, sums)
         busy_s, flop, memory_bytes = tally.used
@@ -99,11 +105,13 @@ class StepPricer:
             fullest_expert_tokens=None if drawn is None else drawn.group_counts.max(axis=1),
         )
 
-    def _compute(self, tally: _Tally, slot: str, one: Cost, devices_each: int) -> None:
-        """Note kernels whose cost is by rank, or by (layers, groups) of experts."""
+    def _compute(
+        self, tally: _Tally, slot: str, one: Cost, devices_each: int, place: slice
+    ) -> None:
+        """Note kernels whose cost is by rank, or by (layers, groups) of experts, in their place."""
         tally.seconds[slot] = np.asarray(one.seconds).max(axis=-1)
         times = self._program.repeats[slot]
-        for used, amount in zip(tally.used, map(np.asarray, one), strict=True):
+        for used, amount in zip(tally.used[:, place], map(np.asarray, one), strict=True):
             of_groups = amount if amount.ndim == 1 else amount.sum(axis=0)
             used += times * (of_groups if devices_each == 1 else np.repeat(of_groups, devices_each))
 
@@ -125,8 +133,8 @@ class StepPricer:
             drawn.activated,
             layout.expert_tp,
         )
-        experts = cost((operator.work for operator in operators), self._roofline)
-        self._compute(tally, "experts", experts, layout.expert_tp)
+        experts = cost((operator.work for operator in operators), self._expert_roofline)
+        self._compute(tally, "experts", experts, layout.expert_tp, self._experts)
         weights = self._weights(law, drawn)
         sources = np.repeat(tokens, layout.tp)
         for slot, loads in self._transfers.exchange(sources, weights).items():

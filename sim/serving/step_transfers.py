@@ -5,15 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter
+from sim.network.collectives import Pattern, all_gather, all_reduce, reduce_scatter, sends
 from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.loads import FloatArray, Loads
 from sim.network.routes import Network
 from sim.network.sums import SetSums
+from sim.physics.attention_stages import crossing
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
+from sim.serving.phase_order import FROM_CORES, TO_CORES
 from sim.spec.device import ELEMENT_BYTES
 from sim.spec.scenario import Scenario
+
+Ranked = tuple[int, ...]
+"""The devices of a rank."""
 
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
@@ -35,10 +40,10 @@ class StepTransfers:
         self._profile = scenario.engine.profile
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
-        self._bytes_each = {
-            slot: (model.vocabulary if slot == _BY_SAMPLED else model.hidden_size) * element_bytes
-            for slot in self.collectives
-        }
+        elements = dict.fromkeys(self.collectives, float(model.hidden_size))
+        elements[_BY_SAMPLED] = model.vocabulary
+        elements[TO_CORES], elements[FROM_CORES] = crossing(model, layout.tp)
+        self._bytes_each = {slot: each * element_bytes for slot, each in elements.items()}
         self._token_bytes = {
             slot: model.hidden_size
             * ELEMENT_BYTES[getattr(precision, slot) or precision.activations]
@@ -105,8 +110,15 @@ def _collectives(
         "reduce-scatter": lambda: reduce_scatter(network, ranks),
         "all-gather": lambda: all_gather(network, ranks),
         _BY_SAMPLED: lambda: all_gather(network, ranks),
+        TO_CORES: lambda: sends(network, _pairs(ranks, layout.core_ranks)),
+        FROM_CORES: lambda: sends(network, _pairs(layout.core_ranks, ranks)),
     }
     return {slot: make() for slot, make in makers.items() if slot in slots}
+
+
+def _pairs(ones: list[Ranked], others: list[Ranked]) -> list[list[tuple[int, int]]]:
+    """Each device of a rank with its own on the other side."""
+    return [list(zip(*both, strict=True)) for both in zip(ones, others, strict=True)]
 
 
 def _exchanges(
@@ -114,6 +126,7 @@ def _exchanges(
 ) -> dict[str, Exchange]:
     if "dispatch" not in slots:
         return {}
-    there = dispatch(network, layout.devices, scenario.experts.dispatch)
-    back = combine(network, layout.devices, scenario.experts.dispatch)
+    protocol, sources = scenario.experts.dispatch, layout.attention.devices
+    there = dispatch(network, layout.experts.devices, protocol, sources)
+    back = combine(network, layout.experts.devices, protocol, sources)
     return {"dispatch": there, "combine": back.summed_as(there)}
