@@ -23,7 +23,8 @@ from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
 from sim.serving.measured_share import MeasuredShare, measured_share
 from sim.serving.player import Player
-from sim.serving.rank import Rank, RankLimits
+from sim.serving.rank import Rank
+from sim.serving.rank_limits import RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import replica_log
 from sim.serving.router import POLICIES
@@ -86,7 +87,12 @@ def _replicas(
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
     engine = scenario.engine
-    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.counted_window)
+    limits = RankLimits(
+        engine.max_sequences,
+        engine.max_step_tokens,
+        scenario.model.counted_window,
+        scenario.workload.prefilled,
+    )
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
 
 

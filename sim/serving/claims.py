@@ -1,19 +1,16 @@
-"""Which devices each replica gets: the next free ones, those listed, or some of named groups."""
+"""What a replica asks of the cluster's devices, and whether it can have that."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.errors import ScenarioError
 from sim.physics.activations import Holding
-from sim.serving.layout import Place, ReplicaLayout, parts
-from sim.serving.parallelism import check_parallelism, expert_groups
 from sim.spec.device import DeviceSpec
-from sim.spec.scenario import Pool, Scenario
+from sim.spec.scenario import Pool
 from sim.spec.topology import TopologySpec
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
     """What a replica asks for: so many devices, for a part of its work."""
 
     holds: tuple[Holding, ...]
@@ -24,56 +21,8 @@ class _Claim:
     made_of: str
 
 
-def replica_layouts(scenario: Scenario) -> list[ReplicaLayout]:
-    """Every replica of every pool on its devices; ScenarioError where that cannot be."""
-    layouts: list[ReplicaLayout] = []
-    taken: set[int] = set()
-    for index, pool in enumerate(scenario.deployment.pools):
-        where = f"deployment.pools.{index}"
-        check_parallelism(pool, scenario.model, where)
-        claims = _claims(pool, scenario, where)
-        by_claim = [_devices(pool, claim, scenario.topology, taken, where) for claim in claims]
-        for number in range(pool.replicas):
-            places = tuple(
-                _place(claim, devices[number], scenario.topology)
-                for claim, devices in zip(claims, by_claim, strict=True)
-            )
-            layouts.append(_layout(pool, number, places, is_dense=scenario.model.experts is None))
-    return layouts
-
-
-def _claims(pool: Pool, scenario: Scenario, where: str) -> list[_Claim]:
-    attention, experts = pool.attention, pool.experts
-    of_ranks = f"tp {attention.tp} x dp {attention.dp}"
-    held: list[Holding] = ["ranks"]
-    others: list[_Claim] = []
-    if attention.core_on is None:
-        held.append("cache")
-    else:
-        key, size = "attention.core_on", pool.attention_devices
-        others.append(_Claim(("cache",), key, attention.core_on, size, of_ranks))
-    if experts.on is None:
-        held.append("experts")
-    else:
-        ep, expert_tp = expert_groups(pool), experts.expert_tp
-        made_of = f"ep {ep} x expert_tp {expert_tp}"
-        others.append(_Claim(("experts",), "experts.on", experts.on, ep * expert_tp, made_of))
-    group = attention.on
-    if group is None and others:
-        group = _first_group(scenario.topology, [claim.group for claim in others])
-    claim = _Claim(tuple(held), "attention.on", group, pool.attention_devices, of_ranks)
-    for one in (claim, *others):
-        _check_group(one, pool, scenario.topology, where)
-    return [claim, *others]
-
-
-def _first_group(topology: TopologySpec, named: Sequence[str | None]) -> str:
-    """The first group of devices that is not named; if all are, the first."""
-    groups = list(dict.fromkeys(topology.device_groups))
-    return next((group for group in groups if group not in named), groups[0])
-
-
-def _check_group(claim: _Claim, pool: Pool, topology: TopologySpec, where: str) -> None:
+def check_group(claim: Claim, pool: Pool, topology: TopologySpec, where: str) -> None:
+    """Whether the group that is named is one of devices."""
     if claim.group is None:
         return
     groups = list(dict.fromkeys(topology.device_groups))
@@ -90,24 +39,8 @@ def _check_group(claim: _Claim, pool: Pool, topology: TopologySpec, where: str) 
         )
 
 
-def _devices(
-    pool: Pool, claim: _Claim, topology: TopologySpec, taken: set[int], where: str
-) -> list[tuple[int, ...]]:
-    """Those of each replica, which are taken from now on."""
-    kinds, groups = topology.devices, topology.device_groups
-    able = [number for number, name in enumerate(groups) if claim.group in (None, name)]
-    numbers = [number for number in able if number not in taken]
-    if pool.devices is not None:
-        numbers = list(pool.devices)
-    _check_number(pool, claim, numbers, len(able), where)
-    found = parts(tuple(numbers[: claim.size * pool.replicas]), claim.size)
-    for devices in found:
-        _check_devices(devices, taken, kinds, where)
-        taken.update(devices)
-    return found
-
-
-def _check_number(pool: Pool, claim: _Claim, numbers: list[int], in_all: int, where: str) -> None:
+def check_number(pool: Pool, claim: Claim, numbers: list[int], in_all: int, where: str) -> None:
+    """Whether there are enough devices, or as many listed as are needed."""
     needed = claim.size * pool.replicas
     if len(numbers) == needed or (pool.devices is None and len(numbers) > needed):
         return
@@ -122,9 +55,10 @@ def _check_number(pool: Pool, claim: _Claim, numbers: list[int], in_all: int, wh
     )
 
 
-def _check_devices(
+def check_devices(
     devices: tuple[int, ...], taken: set[int], kinds: tuple[DeviceSpec, ...], where: str
 ) -> None:
+    """Whether these are devices of one kind that nobody else has."""
     for device in devices:
         if device >= len(kinds):
             raise ScenarioError(
@@ -138,16 +72,3 @@ def _check_devices(
             f"{where}: one replica on devices of kinds {', '.join(names)}; "
             "list 'devices' of one kind, or name groups with 'on'"
         )
-
-
-def _place(claim: _Claim, devices: tuple[int, ...], topology: TopologySpec) -> Place:
-    return Place(devices, topology.devices[devices[0]], claim.holds)
-
-
-def _layout(pool: Pool, number: int, places: tuple[Place, ...], *, is_dense: bool) -> ReplicaLayout:
-    experts = pool.experts
-    expert_tp = 1 if is_dense else experts.expert_tp
-    ep = 1 if is_dense else expert_groups(pool)
-    is_whole = ep == 1 and pool.attention.dp == 1 and experts.on is None
-    entry = experts.moe_entry or ("replicate" if is_whole else "scatter")
-    return ReplicaLayout(pool, number, places, ep, expert_tp, entry)

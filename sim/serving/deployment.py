@@ -17,8 +17,7 @@ from sim.experts.popularity import weights
 from sim.experts.routing import Choice
 from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
-from sim.serving.claims import replica_layouts
-from sim.serving.layout import Place, ReplicaLayout
+from sim.serving.layout import Place, ReplicaLayout, replica_layouts
 from sim.serving.step_pricing import StepPricer
 from sim.spec.model import LatentAttention
 from sim.spec.scenario import Scenario

@@ -108,8 +108,8 @@ class ReplicaLog:
         end_s = stretch.ends_s[-1]
         decoded, produced = int(np.sum(sums.decode_tokens)), int(np.sum(sums.sampled_tokens))
         tokens = decoded + int(np.sum(sums.prefill_tokens))
-        if decoded:
-            self.recorder.add_gap(end_s - start_s, decoded)
+        if decoded > stretch.newcomers:
+            self.recorder.add_gap(end_s - start_s, decoded - stretch.newcomers)
         self.recorder.add_output(end_s, produced)
         if not self.keeps_steps:
             return

@@ -69,7 +69,10 @@ def dry_run(deployed: DeployedScenario) -> DryRun:
         firsts.setdefault(one.layout.pool.name, one)
     ranks = sum(one.layout.dp for one in deployed.replicas)
     steps = {
-        pool: [_decode_step(scenario, one, lengths, ranks), _prefill_step(scenario, one, lengths)]
+        pool: [
+            _decode_step(scenario, one, lengths, ranks),
+            *([] if scenario.workload.prefilled else [_prefill_step(scenario, one, lengths)]),
+        ]
         for pool, one in firsts.items()
     }
     return DryRun(deployed, lengths, steps)

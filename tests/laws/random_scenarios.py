@@ -166,4 +166,4 @@ def workloads(draw: st.DrawFn) -> Workload:
         arrivals=draw(ARRIVALS),
         prompt=draw(st.sampled_from(prompts)),
         output=draw(st.sampled_from(outputs)),
-    )
+    ).model_copy(update={"prefilled": draw(st.booleans())})

@@ -1,7 +1,6 @@
 """Laws of replicas whose attention, cores and experts lie on different devices."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sim.errors import ScenarioError
@@ -70,8 +69,8 @@ def test_two_replicas_of_two_kinds_share_links_and_agree_in_both_fidelities() ->
         for kind in ("gpus", "pims")
         for number in range(2)
     }
-    finish_s = (one.requests["finish_s"].to_numpy() for one in (auto, layer))
-    np.testing.assert_allclose(*finish_s, rtol=1e-9)
+    finish_s = layer.requests["finish_s"].to_numpy()
+    np.testing.assert_allclose(auto.requests["finish_s"].to_numpy(), finish_s, rtol=1e-9)
 
 
 @pytest.mark.parametrize("protocol", ["per-expert", "per-device", "per-node"])
@@ -161,14 +160,14 @@ def test_imbalance_is_over_the_devices_that_have_experts() -> None:
 @pytest.mark.parametrize("model", [DENSE, WINDOWED, LATENT])
 def test_cores_on_others_of_the_same_kind_take_what_they_took(model: ModelSpec) -> None:
     # The cut loses no kernel; latent attention is absorbed either way.
-    def ran(shape: Pool) -> pd.DataFrame:
+    def found(shape: Pool) -> list[float]:
         absorbed = engine(profile=IDEAL, mla="absorbed")
         asked = scenario(model, shape, on=switched(), engine=absorbed, workload=work(4))
-        found = simulate(asked)
-        kinds = ["attention_s", "dense_s", "experts_s"]
-        return pd.concat([found.steps[kinds].sum(), found.devices[["flop", "bytes"]].sum()])
+        ran = simulate(asked)
+        kinds = ran.steps[["attention_s", "dense_s", "experts_s"]].sum()
+        return [*kinds.tolist(), *ran.devices[["flop", "bytes"]].sum().tolist()]
 
-    pd.testing.assert_series_equal(ran(pool()), ran(cores_apart(on="gpus")), check_exact=False)
+    assert found(cores_apart(on="gpus")) == pytest.approx(found(pool()))
 
 
 def test_devices_of_both_kinds_account_for_all_of_their_time() -> None:
@@ -189,12 +188,12 @@ TINY = PIM.model_copy(update={"memory_bytes": 1e5})
         (
             MIXTURE,
             Pool(experts=ExpertParallel(on="pim")),
-            "deployment.pools.0.experts.on: 'pim' is no group of the topology; choose from gpus, pims",
+            "deployment.pools.0.experts.on: 'pim' is no group of the topology; choose from",
         ),
         (
             MIXTURE,
             Pool(experts=ExpertParallel(on="switch")),
-            "deployment.pools.0.experts.on: 'switch' is no group of devices; choose from gpus, pims",
+            "deployment.pools.0.experts.on: 'switch' is no group of devices; choose from",
         ),
         (
             DENSE,
@@ -210,30 +209,30 @@ TINY = PIM.model_copy(update={"memory_bytes": 1e5})
             MIXTURE,
             experts_apart(dp=2, ep=4, expert_tp=2),
             "deployment.pools.0.experts.on: 1 replicas of 8 devices (ep 4 x expert_tp 2) need 8 "
-            "devices of group pims, not the 2 free of 2; change replicas, ep, expert_tp or the topology",
+            "devices of group pims, not the 2 free of 2; change replicas, ep, expert_tp or",
         ),
         (
             DENSE,
             cores_apart(tp=4),
             "deployment.pools.0.attention.core_on: 1 replicas of 4 devices (tp 4 x dp 1) need 4 "
-            "devices of group pims, not the 2 free of 2; change replicas, tp, dp or the topology",
+            "devices of group pims, not the 2 free of 2; change replicas, tp, dp or",
         ),
         (
             # The same two accelerators cannot hold cores and experts.
             LATENT,
             BOTH,
             "deployment.pools.0.experts.on: 1 replicas of 2 devices (ep 2 x expert_tp 1) need 2 "
-            "devices of group pims, not the 0 free of 2; change replicas, ep, expert_tp or the topology",
+            "devices of group pims, not the 0 free of 2; change replicas, ep, expert_tp or",
         ),
         (
             MIXTURE,
             experts_apart().model_copy(update={"devices": (0,)}),
-            "deployment.pools.0.devices: 'on' and 'core_on' take devices by their groups; leave out",
+            "deployment.pools.0.devices: 'on' and 'core_on' take devices by their groups;",
         ),
         (
             MIXTURE,
             Pool(experts=ExpertParallel(on="pims", moe_entry="replicate")),
-            "deployment.pools.0.experts.moe_entry: 'replicate' needs experts on attention's devices",
+            "deployment.pools.0.experts.moe_entry: 'replicate' needs experts on attention's",
         ),
         (
             MIXTURE,
@@ -256,7 +255,7 @@ TINY = PIM.model_copy(update={"memory_bytes": 1e5})
                 update={"attention": DENSE.attention.model_copy(update={"heads": 12})}
             ),
             cores_apart(tp=3),
-            "deployment.pools.0.attention.tp: 3 and the 2 kv_heads of small-dense do not divide one",
+            "deployment.pools.0.attention.tp: 3 and the 2 kv_heads of small-dense do not divide",
         ),
     ],
 )

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from sim.serving.claims import replica_layouts
+from sim.serving.layout import replica_layouts
 from sim.serving.phase_order import program
 from sim.spec.model import LinearAttention, Window
 from tests.laws.scenarios import DENSE, scenario

@@ -133,7 +133,7 @@ def test_latent_queries_and_contexts_cross_in_latent_space() -> None:
     assert seconds(ran, "collective") == pytest.approx(LAYERS * (sent(there) + sent(back)))
     pairs = TOKENS * (TOKENS + 1) / 2
     pim = ran.devices.set_index("name").loc["box0/pims0"]
-    # Absorbed, a prompt too: a query meets the latent vector and its rotary part, a score the vector.
+    # Absorbed, a prompt too: queries meet latent vectors with their rotary part, scores without.
     assert pim["flop"] == pytest.approx(LAYERS * 2 * HEADS * (2 * RANK + ROPE) * pairs)
 
 
