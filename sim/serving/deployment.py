@@ -62,26 +62,35 @@ def deploy(scenario: Scenario) -> DeployedScenario:
         _check_boxes(scenario, layout, network)
         law = _law(scenario, layout, network, laws)
         pricer = StepPricer(scenario, layout, network, law, number)
-        footprints = tuple(_footprint(scenario, layout, place) for place in layout.places)
-        replicas.append(DeployedReplica(layout, footprints, law, pricer))
+        found = footprints(scenario, layout)
+        for place, memory in zip(layout.places, found, strict=True):
+            _check_room(scenario, place, memory)
+        replicas.append(DeployedReplica(layout, found, law, pricer))
     return DeployedScenario(scenario, network, tuple(replicas))
 
 
-def _footprint(scenario: Scenario, layout: ReplicaLayout, place: Place) -> Footprint:
-    found = footprint(
-        scenario.model,
-        scenario.deployment.precision,
-        place.device,
-        scenario.engine,
-        tp=layout.tp,
-        ep=layout.ep,
-        expert_tp=layout.expert_tp,
-        shared_tp=layout.shared_tp,
-        dp=layout.dp if layout.has_own_experts else None,
-        holds=place.holds,
+def footprints(scenario: Scenario, layout: ReplicaLayout) -> tuple[Footprint, ...]:
+    """The memory of each device of each place, whether there is room or not."""
+    return tuple(
+        footprint(
+            scenario.model,
+            scenario.deployment.precision,
+            place.device,
+            scenario.engine,
+            tp=layout.tp,
+            ep=layout.ep,
+            expert_tp=layout.expert_tp,
+            shared_tp=layout.shared_tp,
+            dp=layout.dp if layout.has_own_experts else None,
+            holds=place.holds,
+        )
+        for place in layout.places
     )
+
+
+def _check_room(scenario: Scenario, place: Place, found: Footprint) -> None:
     if found.fits:
-        return found
+        return
     states, fewer = "", "'max_step_tokens'"
     if found.state_bytes:
         states = f", {readable(found.state_bytes, 'B')} of states of linear layers"
