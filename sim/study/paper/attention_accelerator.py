@@ -1,10 +1,10 @@
 """Where special hardware for attention still pays: cores and cache on accelerators, or on GPUs.
 
-Two questions for each model, length and batch. `step_gain`: how much shorter is a decode step when 32
-GPUs get 32 accelerators beside them? `device_gain`: 64 devices serve the same users either as two
-groups of 32 GPUs or as 32 GPUs and 32 accelerators, on whose GPUs then twice as many meet: how much
-shorter is the step, and so how many more tokens does a device bring forth? The accelerator is that
-of figure 14; 32 further GPUs in its place show what is won by the separation alone.
+Two questions for each model, length and batch. `step_gain`: how much shorter is a decode step when
+32 GPUs get 32 accelerators beside them? `device_gain`: 64 devices serve the same users either as
+two groups of 32 GPUs or as 32 GPUs and 32 accelerators, on whose GPUs then twice as many meet: how
+much shorter is the step, and so how many more tokens does a device bring forth? The accelerator is
+that of figure 14; 32 further GPUs in its place show what is won by the separation alone.
 """
 
 from itertools import product
@@ -33,7 +33,7 @@ def attention_accelerator(runs: Runs) -> pd.DataFrame:
     A gain is missing where GPUs alone have no room for the same.
     """
     asked = product(WAYS, SYSTEMS, LENGTHS, BATCHES)
-    points = [(way, _point(way, *rest)) for way, *rest in asked]
+    points = [(way, _point(way, name, length, b)) for way, name, length, b in asked]
     found = [(way, point) for way, point in points if has_room(point)]
     frame = runs.frame(point for _, point in found)
     frame["way"] = [way for way, _ in found]
@@ -58,7 +58,8 @@ def _with_gains(frame: pd.DataFrame) -> pd.DataFrame:
 
     def gain(gpu_batch: pd.Series) -> list[float]:
         keys = zip(frame["system"], frame["length"], gpu_batch, strict=True)
-        return (alone.reindex(list(keys)).to_numpy() / frame["step_s"]).tolist()
+        gains: list[float] = (alone.reindex(list(keys)).to_numpy() / frame["step_s"]).tolist()
+        return gains
 
     # Of 64 devices, those that are GPUs alone have half as many users each.
     same_users = frame["batch"].where(frame["way"] == "GPUs", frame["batch"] / 2)

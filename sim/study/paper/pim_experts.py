@@ -1,8 +1,8 @@
 """Figure 14: the experts on accelerators that compute in memory, or on GPUs.
 
-`moe_s` are the routed experts with their dispatch and combine. An accelerator of ridge 8 FLOP/B with
-four times the bandwidth has an eighth of a B200's arithmetic: it is quicker while few tokens meet
-in an expert, and slower once its arithmetic takes longer than the GPU's memory.
+`moe_s` are the routed experts with their dispatch and combine. An accelerator of ridge 8 FLOP/B
+with four times the bandwidth has a ninth of a B200's arithmetic: it is quicker while few tokens
+meet in an expert, and slower once its arithmetic takes longer than the GPU's memory.
 """
 
 import numpy as np
@@ -51,9 +51,9 @@ def crossover(frame: pd.DataFrame, length: int, column: str = "experts_s") -> fl
 def closed_crossover(imbalance: float) -> float:
     """The same from the ridges alone.
 
-    An expert's intensity is imbalance * B * k / n (B: requests in all, k of n experts each). The GPU
-    is bound by memory there and the accelerator by arithmetic, so they tie where the intensity is
-    the accelerator's FLOP/s over the GPU's B/s.
+    An expert's intensity is imbalance * B * k / n (B: requests in all, k of n experts each). There
+    the GPU is bound by memory and the accelerator by arithmetic, so they tie where the intensity
+    is the accelerator's FLOP/s over the GPU's B/s.
     """
     pim, gpu = load_device("pim"), load_device("b200-sxm")
     tie_flop_per_byte = pim.peak_flop_per_s["bf16"] / gpu.memory_bytes_per_s

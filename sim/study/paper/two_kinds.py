@@ -1,4 +1,4 @@
-"""Systems of the paper with a part of each layer on 32 more devices: accelerators, or GPUs again."""
+"""Systems of the paper with a part of each layer on 32 more devices: accelerators, or GPUs."""
 
 from functools import cache
 from typing import Literal
