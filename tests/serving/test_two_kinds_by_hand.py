@@ -156,6 +156,18 @@ def test_each_kind_of_device_holds_its_own_part() -> None:
     assert cached.footprint.kv_bytes == 0.9 * PIM.memory_bytes - working_bytes
 
 
+def test_devices_of_experts_have_working_space_for_the_copies_of_all_ranks() -> None:
+    asked = one_step(experts_apart(dp=4, ep=2)).model_copy(update={"topology": machine(4, 2)})
+
+    ranks, experts = (one.activation_bytes for one in check(asked).replicas[0].footprints)
+
+    # Of four ranks with 2048 tokens in a step, two groups get half of all copies each: in and out,
+    # gate, up and their product.
+    assert experts == 2 * 2048 * 4 * EXPERTS / 2 * (2 * HIDDEN + 3 * WIDTH)
+    # Where they come from: residual, input, and what comes back of each copy; logits in fp32.
+    assert ranks == 2 * 2048 * (2 + EXPERTS) * HIDDEN + 8 * 1000 * 4
+
+
 def test_a_dry_run_shows_the_memory_and_the_devices_of_both_kinds() -> None:
     from sim.study.dry_run import dry_run
     from sim.study.dry_run_rows import dry_run_rows
