@@ -188,10 +188,18 @@ def compare(
     table_format: _Format = None,
     trace_format: TraceFormatOption = None,
     skip_bad: SkipBadOption = False,
+    until_not_network_bound: Annotated[
+        bool,
+        typer.Option(
+            "--until-not-network-bound",
+            help="Also find the link speed at which communication is a tenth of the steps.",
+        ),
+    ] = False,
 ) -> None:
     """Run a scenario with keys varied; a row a variant, ratios to the first."""
     from sim.report import output
     from sim.study import compare as study
+    from sim.study.network_bound import enough_row, enough_tables
 
     _check_format(table_format, out)
     chosen = study.variants(
@@ -200,8 +208,14 @@ def compare(
         settings or [],
         trace_settings(trace_format, skip_bad),
     )
-    rows = study.compare(chosen, out, _plain(table_format), before_each=_say_progress)
-    titled = {"Variants, with ratios to the first": rows}
+    rows = study.compare(
+        chosen,
+        out,
+        _plain(table_format),
+        more_columns=enough_row if until_not_network_bound else lambda run: {},
+        before_each=_say_progress,
+    )
+    titled = enough_tables(rows) if until_not_network_bound else {study.TITLE: rows}
     output.show_json(rows) if as_json else output.show_rows(titled)
     _say_where(out)
 

@@ -6,7 +6,14 @@ from sim.units import SCALES, UNIT_OF_SUFFIX, readable
 
 NOTHING = "-"
 
-_HEADERS = {"output_throughput": "output tokens/s", "sim_fullest_link_share": "its share"}
+_HEADERS = {
+    "output_throughput": "output tokens/s",
+    "sim_fullest_link_share": "its share",
+    "sim_fullest_link_bytes_per_s": "its speed",
+    "sim_enough_speed_ratio": "times as fast",
+    "sim_enough_bytes_per_s": "its speed then",
+    "sim_enough_communication_share": "communication share then",
+}
 _SPELLED = {"kv": "KV", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2el": "E2EL", "slo": "SLO"}
 _PLAIN_UNITS = {"_flop_per_byte": "FLOP/B", "_j": "J"}
 _ENDINGS = (*_PLAIN_UNITS, "_ms", *UNIT_OF_SUFFIX)

@@ -19,6 +19,8 @@ from sim.study.ready import ready_scenario
 
 Row = dict[str, Any]
 
+TITLE = "Variants, with ratios to the first"
+
 _SHOWN = ("output_throughput", "p50_ttft_ms", "p99_ttft_ms", "p50_tpot_ms", "p99_tpot_ms")
 _RATIOS = {"output_throughput": "sim_throughput_ratio", "p50_tpot_ms": "sim_p50_tpot_ratio"}
 """What is also given relative to the first variant."""
@@ -86,13 +88,14 @@ def compare(
     out: Path | None = None,
     table_format: TableFormat | None = None,
     *,
+    more_columns: Callable[[Run], Row] = lambda run: {},
     before_each: Callable[[str], None] = lambda name: None,
 ) -> list[Row]:
     """Run the variants; a row each. Files go to out/<variant>/, the rows to out/summary.csv."""
     if out is None:
-        return _rows(chosen, None, table_format, before_each)
+        return _rows(chosen, None, table_format, more_columns, before_each)
     with run_folder(out, table_format) as folder:
-        rows = _rows(chosen, folder.path, table_format, before_each)
+        rows = _rows(chosen, folder.path, table_format, more_columns, before_each)
         pd.DataFrame(rows).to_csv(folder.path / "summary.csv", index=False, lineterminator="\n")
     return rows
 
@@ -101,13 +104,15 @@ def _rows(
     chosen: Sequence[Variant],
     out: Path | None,
     table_format: TableFormat | None,
+    more_columns: Callable[[Run], Row],
     before_each: Callable[[str], None],
 ) -> list[Row]:
     rows: list[Row] = []
     for one in chosen:
         before_each(one.name)
         own = None if out is None else out / one.folder_name
-        rows.append(_row(one.values, saved_run(one.deployed, own, table_format)))
+        run = saved_run(one.deployed, own, table_format)
+        rows.append(_row(one.values, run) | more_columns(run))
     return [_with_ratios(row, rows[0]) for row in rows]
 
 

@@ -63,3 +63,21 @@ def test_a_variant_that_is_impossible_is_found_before_any_runs(
     (line,) = outcome.err.splitlines()
     assert key in line
     assert not (tmp_path / "out").exists()
+
+
+def test_the_speed_that_would_end_the_bottleneck_is_found_by_running(tmp_path: Path) -> None:
+    scenario = written(tmp_path)
+    vary = ("--vary", "topology=dgx-h200,pcie-gen5-8-h200")
+
+    rows = json.loads(moesim("compare", scenario, *vary, "--until-not-network-bound", "--json").out)
+    table = moesim("compare", scenario, *vary, "--until-not-network-bound").out
+
+    assert "communication is 10% of the steps" in table
+    for row in rows:
+        ratio = row["sim_enough_speed_ratio"]
+        if ratio is None:
+            assert "no speed is enough" in table
+            assert row["sim_enough_communication_share"] > 0.1
+        else:
+            assert row["sim_enough_communication_share"] <= 0.102
+            assert row["sim_enough_bytes_per_s"] == row["sim_fullest_link_bytes_per_s"] * ratio
