@@ -15,6 +15,7 @@ from sim.cli.catalog import list_, show
 from sim.cli.files import new, schema
 from sim.cli.measured import calibrate, validate
 from sim.cli.prices import kernel, roofline
+from sim.cli.reproduce import reproduce
 from sim.cli.runs import compare, demo, run
 from sim.cli.traces import trace
 from sim.errors import ScenarioError, ScenarioWarning, SimulationError, one_line
@@ -124,3 +125,4 @@ app.command(
 app.command(epilog="Example: moesim kernel h100-sxm gemm m=64 n=4096 k=4096 dtype=fp8")(kernel)
 app.command(epilog="Example: moesim validate points.csv --engine plain")(validate)
 app.command(epilog="Example: moesim calibrate points.csv --device h100-sxm")(calibrate)
+app.command(epilog="Example: moesim reproduce fig11 --out results/runs/paper")(reproduce)

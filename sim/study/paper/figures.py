@@ -19,7 +19,11 @@ def fig2(runs: Runs) -> pd.DataFrame:
     asked = _asked("fig2")
     return runs.frame(
         fitting(
-            [Point(asked["system"], b, length) for length in asked["lengths"] for b in asked["batches"]]
+            [
+                Point(asked["system"], b, length)
+                for length in asked["lengths"]
+                for b in asked["batches"]
+            ]
         )
     )
 

@@ -35,7 +35,13 @@ def fig3(runs: Runs) -> pd.DataFrame:
         if one.work_flop
     ]
     frame = pd.DataFrame(rows)
-    return frame.assign(flop_per_s=frame["work_flop"] / frame["time_s"])
+    device = scenario(Point("deepseek-r1", 1, asked["length"])).topology.devices[0]
+    return frame.assign(
+        length=asked["length"],
+        flop_per_s=frame["work_flop"] / frame["time_s"],
+        peak_flop_per_s=device.peak_flop_per_s["bf16"],
+        memory_bytes_per_s=device.memory_bytes_per_s,
+    )
 
 
 def fig6(runs: Runs) -> pd.DataFrame:
@@ -54,12 +60,14 @@ def fig6(runs: Runs) -> pd.DataFrame:
     frame = runs.frame(points)
     layers = scenario(points[0]).model.layers
     shares = pd.DataFrame([_shares(one) for one in points])
+    at = (asked["breakdown"]["length"], asked["breakdown"]["batch"])
     return pd.concat(
         [
             frame.assign(
                 way=[point.variants[0] for point in points],
                 layer_s=frame["attention_s"] / layers,
                 fits=[fits(point) for point in points],
+                is_broken_down=[(point.length, point.batch) == at for point in points],
             ),
             shares,
         ],

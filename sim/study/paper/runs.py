@@ -41,6 +41,7 @@ def _row(point: Point, run: Run) -> Row:
         **of_kinds,
         "wait_s": float(steps["wait_s"].mean()),
         "communication_share": share,
+        "usable_bytes": memory.usable_bytes,
         "weights_bytes": memory.weights_bytes,
         "kv_bytes": tokens * memory.kv_bytes_per_token,
         "bound_s": tpot_bound_s(asked, point.batch, float(point.length)),

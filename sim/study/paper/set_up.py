@@ -46,9 +46,7 @@ def system(point: Point) -> Scenario:
     settings = [one for name in point.variants for one in set_up()["variants"][name]]
     if point.skew:
         settings.append(f"experts.popularity={{kind: zipf, exponent: {point.skew}}}")
-    return load_scenario(
-        FOLDER / "scenarios" / f"{point.system}.yaml", [*settings, *point.extra]
-    )
+    return load_scenario(FOLDER / "scenarios" / f"{point.system}.yaml", [*settings, *point.extra])
 
 
 def scenario(point: Point) -> Scenario:
