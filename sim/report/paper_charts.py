@@ -27,8 +27,8 @@ def check_drawing() -> None:
 
 
 @contextmanager
-def panels(file: Path, count: int, title: str) -> Iterator[Sequence[Any]]:
-    """So many axes beside one another; they are written as PNG and SVG in the end."""
+def panels(file: Path, count: int, title: str, *, rows: int = 1) -> Iterator[Sequence[Any]]:
+    """So many axes beside one another, row after row; written as PNG and SVG in the end."""
     check_drawing()
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -43,9 +43,9 @@ def panels(file: Path, count: int, title: str) -> Iterator[Sequence[Any]]:
             "axes.spines.right": False,
         }
     ):
-        figure = Figure(figsize=(1.2 + 4.2 * count, 3.9), dpi=130, layout="constrained")
+        figure = Figure(figsize=(1.2 + 4.2 * count, 3.9 * rows), dpi=130, layout="constrained")
         figure.suptitle(title, fontsize=10)
-        axes = figure.subplots(1, count, squeeze=False)[0]
+        axes = figure.subplots(rows, count, squeeze=False).ravel().tolist()
         yield axes
         figure.canvas.draw()
         for suffix in SUFFIXES:

@@ -9,6 +9,7 @@ import pandas as pd
 from sim.report.paper_attention_figures import draw_fig3, draw_fig6, draw_fig8
 from sim.report.paper_beyond_figures import draw_balance, draw_parallelism
 from sim.report.paper_charts import COLOURS, line, names_at_the_ends, panels, powers_of_two, says
+from sim.report.paper_pim import draw_attention_accelerator, draw_fig14
 
 Claims = Mapping[tuple[str, str], str]
 """What the paper expects, by claim and subject."""
@@ -178,8 +179,10 @@ DRAWINGS: dict[str, Draw] = {
     "fig11": _fig11,
     "fig12": _fig12,
     "fig13": _fig13,
+    "fig14": draw_fig14,
     "parallelism": draw_parallelism,
     "balance": draw_balance,
+    "attention_accelerator": draw_attention_accelerator,
 }
 """By the name of the figure."""
 

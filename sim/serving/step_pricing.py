@@ -20,7 +20,7 @@ from sim.physics.operators import expert_operators
 from sim.physics.roofline import Roofline
 from sim.physics.sums import StepSums
 from sim.serving.layout import ReplicaLayout
-from sim.serving.phase_order import program
+from sim.serving.phase_order import OWN_CORES, program
 from sim.serving.rank_prices import Cost, RankPrices, cost
 from sim.serving.ruled_steps import RuledSteps
 from sim.serving.step_plan import StepPlan
@@ -63,13 +63,17 @@ class StepPricer:
         self._stream_number = stream_number
         self._program = program(scenario, layout)
         self._ranks = RankPrices(scenario, layout, self._program.slots)
-        self._roofline = Roofline.of(layout.device, scenario.engine.profile)
+        self._expert_roofline = Roofline.of(layout.experts.device, scenario.engine.profile)
+        self._attention = layout.slice_of(layout.attention)
+        self._cores = layout.slice_of(layout.cores)
+        self._experts = layout.slice_of(layout.experts)
         self.transfers = StepTransfers(scenario, layout, network, self._program.slots)
         self._activated: Callable[[int], np.ndarray] | None = None
         if law is not None:
             self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
         self.ruled = self._ruled_by(self.transfers)
-        """Where the sums of a step are all that its price depends on, and are those of one rank."""
+        """Where the sums of a step are all that its price depends on, and are those of one rank,
+        and all its devices do the same."""
 
     def on(self, network: Network) -> "StepPricer":
         """The same replica on a network that has changed; ScenarioError where it cannot run."""
@@ -79,7 +83,7 @@ class StepPricer:
         return other
 
     def _ruled_by(self, transfers: StepTransfers) -> RuledSteps | None:
-        if self._law is not None or self._layout.dp > 1:
+        if self._law is not None or self._layout.dp > 1 or self._layout.has_own_cores:
             return None
         overhead_s = self._scenario.engine.profile.step_overhead_s
         return RuledSteps(self._program, self._ranks, transfers, overhead_s)
@@ -100,7 +104,8 @@ class StepPricer:
         tally = _Tally(len(self._layout.devices))
         tally.seconds["step"] = self._scenario.engine.profile.step_overhead_s
         for slot, of_ranks in self._ranks.costs(sums).items():
-            self._compute(tally, slot, of_ranks, self._layout.tp)
+            place = self._cores if slot in OWN_CORES.values() else self._attention
+            self._compute(tally, slot, of_ranks, self._layout.tp, place)
         self._price_collectives(tally, sums)
         drawn = None if self._law is None else self._price_experts(self._law, tally, step, sums)
         busy_s, flop, memory_bytes = tally.used
@@ -125,11 +130,13 @@ class StepPricer:
             counts = self.transfers.count(slot, tokens, sums.sampled_tokens)
             yield took_s, self.transfers.covers(slot, counts, sources)
 
-    def _compute(self, tally: _Tally, slot: str, one: Cost, devices_each: int) -> None:
-        """Note kernels whose cost is by rank, or by (layers, groups) of experts."""
+    def _compute(
+        self, tally: _Tally, slot: str, one: Cost, devices_each: int, place: slice
+    ) -> None:
+        """Note kernels whose cost is by rank, or by (layers, groups) of experts, in their place."""
         tally.seconds[slot] = np.asarray(one.seconds).max(axis=-1)
         times = self._program.repeats[slot]
-        for used, amount in zip(tally.used, map(np.asarray, one), strict=True):
+        for used, amount in zip(tally.used[:, place], map(np.asarray, one), strict=True):
             of_groups = amount if amount.ndim == 1 else amount.sum(axis=0)
             used += times * (of_groups if devices_each == 1 else np.repeat(of_groups, devices_each))
 
@@ -151,8 +158,8 @@ class StepPricer:
             drawn.activated,
             layout.expert_tp,
         )
-        experts = cost((operator.work for operator in operators), self._roofline)
-        self._compute(tally, "experts", experts, layout.expert_tp)
+        experts = cost((operator.work for operator in operators), self._expert_roofline)
+        self._compute(tally, "experts", experts, layout.expert_tp, self._experts)
         weights = self._weights(law, drawn)
         sources = np.repeat(tokens, layout.tp)
         for slot, loads in self.transfers.exchange(sources, weights).items():

@@ -123,7 +123,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
 
 def _protocols(replicas: Pool, box_devices: int) -> list[str]:
     """Per-node needs every group of experts within one box."""
-    used = replicas.devices or tuple(range(replicas.devices_per_replica * replicas.replicas))
+    used = replicas.devices or tuple(range(replicas.attention_devices * replicas.replicas))
     size = replicas.experts.expert_tp
     boxes = [device // box_devices for device in used]
     groups = [set(boxes[first : first + size]) for first in range(0, len(boxes), size)]

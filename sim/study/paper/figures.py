@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from sim.study.paper.attention_accelerator import attention_accelerator
 from sim.study.paper.beyond import balance, parallelism
 from sim.study.paper.operators_of_a_step import fig3, fig6, fig8
+from sim.study.paper.pim_experts import fig14
 from sim.study.paper.runs import Runs
 from sim.study.paper.set_up import Point, expert_bytes, fitting, set_up, system
 
@@ -104,10 +106,12 @@ FIGURES: dict[str, Figure] = {
     "fig11": fig11,
     "fig12": fig12,
     "fig13": fig13,
+    "fig14": fig14,
     "parallelism": parallelism,
     "balance": balance,
+    "attention_accelerator": attention_accelerator,
 }
-"""By name; figure 14 has its place here once experts can have devices of their own."""
+"""By name."""
 
 
 def _asked(figure: str) -> dict[str, Any]:

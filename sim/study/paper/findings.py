@@ -1,30 +1,28 @@
 """What figures say for which the paper's numbers are not known: ratios that a text can cite."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 _THROUGHPUT = "tokens_per_s_per_device"
 
 
+class _Finder(NamedTuple):
+    find: Callable[[pd.DataFrame], Mapping[str, float]]
+    """From a figure's frame, by subject."""
+    unit: str = "x"
+
+
 def finding_rows(figure: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """In the form of claims that expect nothing."""
-    if figure == "fig11":
-        found = _over_eight(frame)
-    elif figure == "fig13":
-        found = _under_skew(frame)
-    elif figure == "balance":
-        found = _elasticities(frame)
-    elif figure == "parallelism":
-        found = _over_data(frame)
-    else:
-        return []
     nothing = {"expected": "", "tolerance": ""}
     return [
         {"claim": figure, "subject": subject}
         | nothing
-        | {"unit": "x", "simulated": value, "pass": ""}
-        for subject, value in found.items()
+        | {"unit": finder.unit, "simulated": value, "pass": ""}
+        for finder in _FINDERS.get(figure, ())
+        for subject, value in finder.find(frame).items()
     ]
 
 
@@ -70,3 +68,47 @@ def _over_data(frame: pd.DataFrame) -> dict[str, float]:
         f"{system}, {length} tokens, {batch} a GPU: {variant} over tp 1": float(ratio)
         for system, length, batch, variant, ratio in zip(*columns, strict=True)
     }
+
+
+def _equal_at(frame: pd.DataFrame) -> dict[str, float]:
+    by_length = frame.groupby("length")["equal_at_batch"].first()
+    return {
+        f"experts take as long on accelerators: {length} tokens": float(batch)
+        for length, batch in by_length.items()
+    }
+
+
+def _shorter_steps(frame: pd.DataFrame) -> dict[str, float]:
+    """With experts on accelerators, of the shortest requests."""
+    length = frame["length"].min()
+    steps = frame[frame["length"] == length].pivot_table("step_s", "batch", "way")
+    ratios = (steps["GPUs"] / steps["accelerators"]).dropna()
+    return {
+        f"step, GPUs over accelerators: {length} tokens, {batch} a GPU": float(ratio)
+        for batch, ratio in ratios.items()
+    }
+
+
+def _gains(frame: pd.DataFrame) -> dict[str, float]:
+    """The most and the least that accelerators bring, by system."""
+    by_system = frame[frame["way"] == "accelerators"].groupby("system", sort=False)
+    return {
+        f"{system}: {name} {column}": float(value)
+        for system, of in by_system
+        for name, column, value in (
+            ("largest", "step_gain", of["step_gain"].max()),
+            ("largest", "device_gain", of["device_gain"].max()),
+            ("least", "device_gain", of["device_gain"].min()),
+        )
+    }
+
+
+_FINDERS: Mapping[str, Sequence[_Finder]] = {
+    "fig11": [_Finder(_over_eight)],
+    "fig13": [_Finder(_under_skew)],
+    "fig14": [_Finder(_equal_at, "requests a GPU"), _Finder(_shorter_steps)],
+    "parallelism": [_Finder(_over_data)],
+    "balance": [_Finder(_elasticities)],
+    "attention_accelerator": [_Finder(_gains)],
+}
+"""By figure."""

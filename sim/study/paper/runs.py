@@ -45,9 +45,16 @@ def _row(point: Point, run: Run) -> Row:
         "usable_bytes": memory.usable_bytes,
         "weights_bytes": memory.weights_bytes,
         "kv_bytes": tokens * memory.kv_bytes_per_token,
-        "bound_s": tpot_bound_s(asked, point.batch, float(point.length)),
+        **_bound(run, point),
         **_of_experts(run),
     }
+
+
+def _bound(run: Run, point: Point) -> Row:
+    """None is known where devices are of two kinds."""
+    if len(run.deployed.replicas[0].layout.places) > 1:
+        return {}
+    return {"bound_s": tpot_bound_s(run.scenario, point.batch, float(point.length))}
 
 
 def _of_experts(run: Run) -> Row:
