@@ -72,7 +72,7 @@ def _replicas(
     for one, company in zip(deployed.replicas, circles, strict=True):
         player = Player(
             env,
-            one.pricer.plan,
+            one.pricer.for_a_run().plan,
             replica_log(deployed, one, recorder),
             company,
             fabric,

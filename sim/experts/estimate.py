@@ -7,9 +7,11 @@
   1.5 % of p for an expert picked by one token in 32; where 58 layers have weights of their own,
   2**13 tokens each, 6 %, and 2 % for a group of eight such experts. With equal weights, parts
   that only differ by a name are averaged, and inclusion is exact.
+- Experts with several copies: inclusion as above; touches from such a sample, each pick going to
+  one of its expert's copies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -60,6 +62,14 @@ def touches(
     return touch_probabilities(weights, choice.experts_per_token, partitions)
 
 
+def sampled_picks(
+    weights: FloatArray, choice: Choice, tokens: int, generator: np.random.Generator
+) -> Iterator[IntArray]:
+    """The experts (tokens, k) that so many tokens pick, in batches."""
+    for start in range(0, tokens, _BATCH):
+        yield route(weights, choice, min(_BATCH, tokens - start), generator)
+
+
 def _sampled(
     weights: FloatArray,
     choice: Choice,
@@ -68,8 +78,7 @@ def _sampled(
     generator: np.random.Generator,
 ) -> list[FloatArray]:
     hits = [np.zeros(int(part_of.max()) + 1, dtype=np.int64) for part_of in partitions]
-    for start in range(0, tokens, _BATCH):
-        picked = route(weights, choice, min(_BATCH, tokens - start), generator)
+    for picked in sampled_picks(weights, choice, tokens, generator):
         for total, part_of in zip(hits, partitions, strict=True):
             total += touched(part_of[picked], len(total)).sum(axis=0)
     return [total / tokens for total in hits]

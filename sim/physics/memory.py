@@ -58,16 +58,22 @@ def footprint(
     ep: int = 1,
     expert_tp: int = 1,
     shared_tp: int | None = None,
+    redundant_experts: int = 0,
 ) -> Footprint:
     """The memory of each device of a replica; experts lie evenly over `ep * expert_tp` devices.
 
-    `shared_tp` devices (by default tp) share the weights of the shared experts.
+    Of `redundant_experts` of each layer there is a further copy. `shared_tp` devices (by default
+    tp) share the weights of the shared experts.
     """
     return Footprint(
         usable_bytes=device.memory_bytes * engine.memory_share - engine.reserve_bytes,
         weights_bytes=weights_bytes(
             model, precision, tp=tp, ep=ep, expert_tp=expert_tp, shared_tp=shared_tp
-        ),
+        )
+        + redundant_experts
+        * len(model.expert_layers)
+        * expert_bytes(model, precision)
+        / (ep * expert_tp),
         activation_bytes=activation_bytes(
             model,
             precision,
@@ -104,6 +110,19 @@ def weights_bytes(
         tensor.elements * (weights if tensor.is_quantised else others) / ways[tensor.split]
         for tensor in tensors(model)
     )
+
+
+def expert_bytes(model: ModelSpec, precision: Precision) -> float:
+    """Weights of one routed expert of one layer; 0 of a dense model."""
+    if model.experts is None:
+        return 0.0
+    weights, others = ELEMENT_BYTES[precision.weights], ELEMENT_BYTES[precision.activations]
+    total_bytes = sum(
+        tensor.elements * (weights if tensor.is_quantised else others)
+        for tensor in tensors(model)
+        if tensor.split == "experts"
+    )
+    return total_bytes / (len(model.expert_layers) * model.experts.experts)
 
 
 def kv_bytes_per_token(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:

@@ -5,6 +5,7 @@ its slowest one.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -18,9 +19,11 @@ from sim.network.routes import Network
 from sim.physics.operators import expert_operators
 from sim.physics.roofline import Roofline
 from sim.physics.sums import StepSums
+from sim.serving.expert_schedule import ExpertLaws, ExpertSchedule
 from sim.serving.layout import ReplicaLayout
 from sim.serving.phase_order import program
 from sim.serving.rank_prices import Cost, RankPrices, cost
+from sim.serving.rebalancing import REBALANCE, Rebalancing, rebalances
 from sim.serving.ruled_steps import RuledSteps
 from sim.serving.step_plan import StepPlan
 from sim.serving.step_transfers import StepTransfers
@@ -55,10 +58,17 @@ class StepPricer:
         network: Network,
         law: RoutingLaw | None,
         stream_number: int,
+        laws: ExpertLaws | None = None,
     ) -> None:
+        """`laws` where the law may change from step to step."""
         self._scenario = scenario
         self._layout = layout
         self._law = law
+        self._laws = laws
+        self._schedule: ExpertSchedule | None = None
+        self._rebalancing: Rebalancing | None = None
+        if rebalances(scenario, layout):
+            self._rebalancing = Rebalancing(scenario, layout, network)
         self._stream_number = stream_number
         self._program = program(scenario, layout)
         self._ranks = RankPrices(scenario, layout, self._program.slots)
@@ -66,7 +76,7 @@ class StepPricer:
         self._transfers = StepTransfers(scenario, layout, network, self._program.slots)
         self._activated: Callable[[int], np.ndarray] | None = None
         if law is not None:
-            self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
+            self._obey(law)
         self.ruled: RuledSteps | None = None
         """Where the sums of a step are all that its price depends on, and are those of one rank."""
         if law is None and layout.dp == 1:
@@ -76,13 +86,23 @@ class StepPricer:
     @property
     def used_links(self) -> frozenset[int]:
         """Every link that some transfer of a step may use."""
-        return self._transfers.used_links
+        used = self._transfers.used_links
+        return used if self._rebalancing is None else used | self._rebalancing.used_links
+
+    def for_a_run(self) -> "StepPricer":
+        """One whose law changes as its steps go by; itself where none does."""
+        if self._laws is None:
+            return self
+        own = copy(self)
+        own._schedule = ExpertSchedule.of(self._scenario, self._laws)  # noqa: SLF001 - its own kind
+        return own
 
     def plan(self, step: int, sums: StepSums) -> StepPlan:
         """What this step does; sums are arrays by rank, or the numbers of a single one."""
         sums = StepSums(*(np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in sums))
         tally = _Tally(len(self._layout.devices))
         tally.seconds["step"] = self._scenario.engine.profile.step_overhead_s
+        self._follow(tally, step)
         for slot, of_ranks in self._ranks.costs(sums).items():
             self._compute(tally, slot, of_ranks, self._layout.tp)
         self._price_collectives(tally, sums)
@@ -97,7 +117,23 @@ class StepPricer:
             memory_bytes=memory_bytes,
             expert_tokens=None if drawn is None else drawn.expert_counts,
             fullest_expert_tokens=None if drawn is None else drawn.group_counts.max(axis=1),
+            expert_places=None if self._schedule is None else self._schedule.law.places,
         )
+
+    def _obey(self, law: RoutingLaw) -> None:
+        self._law = law
+        self._activated = lru_cache(_KNOWN)(partial(expected_activated, law))
+
+    def _follow(self, tally: _Tally, step: int) -> None:
+        """Have the law of this step, and note the transfer of experts that move before it."""
+        before = None
+        if self._schedule is not None:
+            before = self._schedule.begin(step)
+            if self._schedule.law is not self._law:
+                self._obey(self._schedule.law)
+        if self._rebalancing is not None:
+            assert self._law is not None
+            self._move(tally, REBALANCE, self._rebalancing.loads(before, self._law.places))
 
     def _compute(self, tally: _Tally, slot: str, one: Cost, devices_each: int) -> None:
         """Note kernels whose cost is by rank, or by (layers, groups) of experts."""
@@ -118,6 +154,8 @@ class StepPricer:
         tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens)
         generator = rng.stream(scenario.seed, "routing", self._stream_number, step)
         drawn = draw(law, int(tokens.sum()), generator, scenario.experts.draws, self._activated)
+        if self._schedule is not None and drawn.expert_counts is not None:
+            self._schedule.count(step, drawn.expert_counts)
         operators = expert_operators(
             scenario.model,
             scenario.deployment.precision,

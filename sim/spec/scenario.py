@@ -18,7 +18,7 @@ from sim.spec.base import (
 from sim.spec.calibration import Calibration, no_curves
 from sim.spec.device import ElementType
 from sim.spec.model import ModelSpec
-from sim.spec.popularity import Popularity, UniformPopularity
+from sim.spec.popularity import Drift, Popularity, UniformPopularity
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
 
@@ -171,18 +171,58 @@ class Engine(Spec):
         return self
 
 
+class Rebalance(Spec):
+    """Experts move every so often to where the tokens counted since would have been balanced."""
+
+    every_steps: Count
+    """Steps of a replica between two rebalancings."""
+    window_steps: Count | None = None
+    """Only so many steps before each are counted; by default all since the one before."""
+
+    @model_validator(mode="after")
+    def _the_window_lies_between_two(self) -> "Rebalance":
+        if (self.window_steps or 0) > self.every_steps:
+            raise MisfitError(
+                ("window_steps",),
+                f"{self.window_steps} is above every_steps = {self.every_steps}; counts start anew "
+                "with each rebalancing",
+            )
+        return self
+
+
 class Experts(Spec):
     """Which experts tokens choose, where these lie, and how tokens get there."""
 
     popularity: Popularity = UniformPopularity(kind="uniform")
     """Which experts tokens choose."""
-    placement: Literal["contiguous", "strided", "random"] = "contiguous"
-    """Which experts a device has."""
+    drift: Drift | None = None
+    """How popularity changes, {every_steps: 200, share: 0.3}; by default it stays."""
+    placement: Literal["contiguous", "strided", "random", "balanced"] = "contiguous"
+    """Which experts a device has, at first where they are rebalanced; balanced: so that devices
+    expect equal loads, by the popularity at the start."""
+    redundant_experts: AtLeastZero = 0
+    """Experts of each layer beyond one of each: further copies of those with the highest loads."""
+    rebalance: Rebalance | None = None
+    """Whether experts move while it runs, {every_steps: 1000}; by default they stay."""
     dispatch: Literal["per-expert", "per-device", "per-node"] = "per-expert"
     """One copy of a token for each of its experts, for each device, or for each box."""
     draws: Literal["expert", "device"] = "expert"
     """What is drawn in each step. device: faster; which experts of a device are active is then an
     expectation, which shortens the slowest device's time where tokens are few."""
+
+    @model_validator(mode="after")
+    def _somebody_knows_the_loads(self) -> "Experts":
+        if self.redundant_experts and self.placement != "balanced" and self.rebalance is None:
+            raise MisfitError(
+                ("redundant_experts",),
+                f"nobody knows of which experts to make {self.redundant_experts} more copies; "
+                "write 'placement: balanced', or 'rebalance' to learn it from the run",
+            )
+        if self.rebalance is not None and self.draws == "device":
+            raise MisfitError(
+                ("rebalance",), "needs the tokens of each expert; write 'draws: expert'"
+            )
+        return self
 
 
 class Slo(Spec):
