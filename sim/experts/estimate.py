@@ -11,7 +11,7 @@
   one of its expert's copies.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -37,17 +37,16 @@ def touches(
     weights: FloatArray,
     choice: Choice,
     partitions: Sequence[IntArray],
-    tokens: int,
-    generator: np.random.Generator,
+    picks: Iterable[IntArray],
 ) -> list[FloatArray]:
     """For each partition, the probability (parts,) that a token touches each part.
 
     A partition gives the part (experts,) of each expert; single experts as parts have their
-    inclusion probabilities.
+    inclusion probabilities. `picks` (tokens, k) of a sample are asked for where one is needed.
     """
     is_uniform = bool((weights == weights[0]).all())
     if choice.is_limited:
-        sampled = _sampled(weights, choice, partitions, tokens, generator)
+        sampled = _sampled(partitions, picks)
         if not is_uniform:
             return sampled
         return [
@@ -70,15 +69,11 @@ def sampled_picks(
         yield route(weights, choice, min(_BATCH, tokens - start), generator)
 
 
-def _sampled(
-    weights: FloatArray,
-    choice: Choice,
-    partitions: Sequence[IntArray],
-    tokens: int,
-    generator: np.random.Generator,
-) -> list[FloatArray]:
+def _sampled(partitions: Sequence[IntArray], picks: Iterable[IntArray]) -> list[FloatArray]:
     hits = [np.zeros(int(part_of.max()) + 1, dtype=np.int64) for part_of in partitions]
-    for picked in sampled_picks(weights, choice, tokens, generator):
+    tokens = 0
+    for picked in picks:
+        tokens += len(picked)
         for total, part_of in zip(hits, partitions, strict=True):
             total += touched(part_of[picked], len(total)).sum(axis=0)
     return [total / tokens for total in hits]

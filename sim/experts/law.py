@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.experts.copies import Copies
-from sim.experts.estimate import sample_tokens, touches
+from sim.experts.estimate import sample_tokens, sampled_picks, touches
 from sim.experts.placement import IntArray, Places, members
 from sim.experts.popularity import FloatArray
 from sim.experts.routing import Choice
@@ -129,14 +129,16 @@ def routing_law(
     group_of: IntArray,
     box_of_group: IntArray,
     seed: int,
+    sample: Sample | None = None,
 ) -> RoutingLaw:
     """The law for weights (layers, experts), groups of experts, and the box of each group.
 
-    Groups hold equally many experts; groups and boxes are numbered from 0 without gaps.
+    Groups hold equally many experts; groups and boxes are numbered from 0 without gaps. A sample of
+    these weights is made use of where there is one.
     """
     chosen = choice.experts_per_token
     box_of = box_of_group[group_of]
-    inclusion, touch, tokens = _estimates(weights, choice, [group_of, box_of], seed)
+    inclusion, touch, tokens = _estimates(weights, choice, [group_of, box_of], seed, sample)
     return RoutingLaw(
         experts_per_token=chosen,
         inclusion=inclusion,
@@ -162,14 +164,18 @@ def movable_law(
     `places` says where they lie, from the probabilities (layers, experts) that a token picks each.
     """
     one_group = np.zeros(weights.shape, dtype=np.int64)
-    law = routing_law(weights, choice, one_group, np.zeros(1, dtype=np.int64), seed)
     sample = Sample.of(weights, choice, seed)
+    law = routing_law(weights, choice, one_group, np.zeros(1, dtype=np.int64), seed, sample)
     law = replace(law, box_of_group=box_of_group, sample=sample, sampled_tokens=sample.tokens)
     return law.moved(places(law.inclusion))
 
 
 def _estimates(
-    weights: FloatArray, choice: Choice, partitions: Sequence[IntArray], seed: int
+    weights: FloatArray,
+    choice: Choice,
+    partitions: Sequence[IntArray],
+    seed: int,
+    sample: Sample | None,
 ) -> tuple[FloatArray, list[FloatArray], int]:
     """Inclusion (layers, experts), touches (layers, parts) by partition, and tokens sampled.
 
@@ -187,7 +193,13 @@ def _estimates(
         firsts = [sharing[placement_of == place][0] for place in range(len(placements))]
         flat = [part_of[first] for part_of in partitions for first in firsts]
         generator = stream(seed, "routing sample", number)
-        picked, *found = touches(popularity, choice, [np.arange(experts), *flat], tokens, generator)
+        picks = sampled_picks(popularity, choice, tokens, generator)
+        picked, *found = touches(
+            popularity,
+            choice,
+            [np.arange(experts), *flat],
+            picks if sample is None else [sample.picks[number].astype(np.int64)],
+        )
         inclusion[sharing] = _calibrated(picked, choice.experts_per_token)
         for place, of_partition in enumerate(touch):
             start = place * len(firsts)

@@ -13,6 +13,7 @@ be among them with p = 1 - exp(-weight). So the weight is -log(1 - p): picks the
 they come back with a larger error, a fifth for single experts under DeepSeek-V3's rule.
 """
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -55,19 +56,22 @@ def recorded_weights(file: str, layers: int, experts: int) -> FloatArray:
 def _picks(file: str, shown: str) -> npt.NDArray[np.int64]:
     """The three columns."""
     try:
-        with Path(file).open(encoding="utf-8") as lines:
-            first = [name.strip() for name in lines.readline().split(",")]
-            if first != _COLUMNS:
-                raise ScenarioError(
-                    f"{shown}: the first line is not 'layer,token,expert'; write it, and a row for "
-                    "each pick below it"
-                )
-            rows = np.loadtxt(lines, dtype=np.int64, delimiter=",", ndmin=2)
+        first, _, rest = Path(file).read_text(encoding="utf-8").partition("\n")
+        if [name.strip() for name in first.split(",")] != _COLUMNS:
+            raise ScenarioError(
+                f"{shown}: the first line is not 'layer,token,expert'; write it, and a row for "
+                "each pick below it"
+            )
+        if not rest.strip():
+            raise ScenarioError(f"{shown}: has no rows below its first line; write one a pick")
+        rows = np.loadtxt(StringIO(rest), dtype=np.int64, delimiter=",", ndmin=2)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or problem
         raise ScenarioError(
             f"{shown}: {one_line(str(why)):.200}; give a CSV file of whole numbers"
         ) from None
-    if rows.shape[1:] != (3,) or not len(rows):
-        raise ScenarioError(f"{shown}: has no rows of three numbers; write one for each pick")
+    if rows.shape[1] != len(_COLUMNS):
+        raise ScenarioError(
+            f"{shown}: has rows of {rows.shape[1]} numbers; write three, layer,token,expert"
+        )
     return rows.T

@@ -33,7 +33,7 @@ class Sample:
     def of(cls, weights: FloatArray, choice: Choice, seed: int) -> "Sample":
         """For weights (layers, experts)."""
         popularities, popularity_of = alike(weights)
-        tokens = sample_tokens(len(weights))
+        tokens = sample_tokens(len(popularities))
         picks = []
         for number, popularity in enumerate(popularities):
             generator = stream(seed, "routing sample", number)
@@ -43,8 +43,8 @@ class Sample:
 
     @property
     def tokens(self) -> int:
-        """Of each popularity."""
-        return len(self.picks[0])
+        """Of each layer."""
+        return min(len(self.picks[0]), sample_tokens(len(self.popularity_of)))
 
     def touches(self, copies: Copies | None, partitions: Sequence[IntArray]) -> list[FloatArray]:
         """By partition, the probability (layers, parts) that a token touches each part.
@@ -66,7 +66,7 @@ class Sample:
         return found
 
     def _picked(self, layer: int, copies: Copies | None) -> npt.NDArray[Any]:
-        picks: npt.NDArray[Any] = self.picks[self.popularity_of[layer]]
+        picks: npt.NDArray[Any] = self.picks[self.popularity_of[layer]][: self.tokens]
         if copies is None:
             return picks
         return copies.picked(layer, picks, stream(self.seed, "copy sample", layer))

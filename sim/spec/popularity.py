@@ -27,9 +27,7 @@ class LognormalPopularity(Spec):
     """Weights drawn anew for each layer, exp(sigma * normal)."""
 
     kind: Literal["lognormal"]
-    sigma: (
-        _Sigma | Annotated[tuple[_Sigma, ...], Field(strict=False, min_length=2, max_length=1000)]
-    )
+    sigma: _Sigma | Annotated[tuple[_Sigma, ...], Field(strict=False, min_length=1)]
     """Standard deviation of the weights' logarithm; 0 is uniform. A list is spread evenly over the
     layers of experts, from the first to the last, with straight lines in between."""
 
