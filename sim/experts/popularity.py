@@ -57,7 +57,7 @@ def drifted(weights: FloatArray, drift: Drift, change: int, seed: int) -> FloatA
     """Weights (layers, experts) after one more change, of this number."""
     generator = stream(seed, "expert drift", change)
     layers, experts = weights.shape
-    swapping = max(2, round(drift.share * experts))
+    swapping = max(2, round(drift.swapped_share * experts))
     order = generator.permuted(np.tile(np.arange(experts), (layers, 1)), axis=1)
     places = order[:, :swapping]
     changed = weights.copy()

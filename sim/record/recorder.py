@@ -163,11 +163,13 @@ class ExpertTokens:
         cls,
         pool: str,
         replica: int,
-        experts: np.ndarray,
         devices: np.ndarray,
         layers: Sequence[int],
+        experts: np.ndarray | None = None,
     ) -> Self:
-        """Experts that nobody has used yet."""
+        """Experts that nobody has used yet; by default there is one of each."""
+        if experts is None:
+            experts = np.broadcast_to(np.arange(devices.shape[1]), devices.shape)
         counts = np.zeros(devices.shape, dtype=np.int64)
         return cls(pool, replica, experts, devices, counts, layers, np.zeros(len(devices)))
 

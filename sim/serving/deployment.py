@@ -56,7 +56,7 @@ def deploy(scenario: Scenario) -> DeployedScenario:
         of_experts = _laws(scenario, layout, network, laws)
         law = None if of_experts is None else of_experts.after(0)
         experts = scenario.experts
-        changes = experts.drift is not None or rebalances(scenario, layout)
+        changes = experts.drift.every_steps is not None or rebalances(scenario, layout)
         changing = of_experts if changes else None
         pricer = StepPricer(scenario, layout, network, law, number, changing)
         replicas.append(DeployedReplica(layout, _footprint(scenario, layout), law, pricer))

@@ -39,7 +39,7 @@ class ExpertLaws:
     @property
     def _movable(self) -> bool:
         experts = self._scenario.experts
-        return experts.placement == "balanced" or experts.rebalance is not None
+        return experts.placement == "balanced" or experts.rebalance.every_steps is not None
 
     def _law(self, changes: int) -> RoutingLaw:
         scenario, choice = self._scenario, Choice.of(self._routed)
@@ -65,7 +65,6 @@ class ExpertLaws:
             layers = len(scenario.model.expert_layers)
             known.append(weights(experts.popularity, layers, self._routed.experts, seed))
         while len(known) <= changes:
-            assert experts.drift is not None
             known.append(drifted(known[-1], experts.drift, len(known), seed))
         return known[changes]
 
@@ -95,10 +94,10 @@ class ExpertSchedule:
     def begin(self, step: int) -> Places | None:
         """Have the law of this step; where experts lay before, if they move now."""
         self._drift(step)
-        rebalance = self.scenario.experts.rebalance
-        if rebalance is None or step // rebalance.every_steps == self._rebalanced:
+        every_steps = self.scenario.experts.rebalance.every_steps
+        if every_steps is None or step // every_steps == self._rebalanced:
             return None
-        self._rebalanced = step // rebalance.every_steps
+        self._rebalanced = step // every_steps
         counts, self._counts = self._counts, None
         if counts is None:
             return None
@@ -109,18 +108,18 @@ class ExpertSchedule:
 
     def count(self, step: int, of_copies: IntArray) -> None:
         """Take note of the tokens (layers, copies) that this step had."""
-        rebalance = self.scenario.experts.rebalance
-        if rebalance is None:
+        every_steps = self.scenario.experts.rebalance.every_steps
+        if every_steps is None:
             return
-        window_steps = rebalance.window_steps or rebalance.every_steps
-        if step % rebalance.every_steps < rebalance.every_steps - window_steps:
+        window_steps = self.scenario.experts.rebalance.window_steps or every_steps
+        if step % every_steps < every_steps - window_steps:
             return
         counts = self.law.by_expert(of_copies)
         self._counts = counts if self._counts is None else self._counts + counts
 
     def _drift(self, step: int) -> None:
-        drift = self.scenario.experts.drift
-        changes = 0 if drift is None else step // drift.every_steps
+        every_steps = self.scenario.experts.drift.every_steps
+        changes = 0 if every_steps is None else step // every_steps
         if changes != self._changes:
             self._changes, places = changes, self.law.places
             law = self.laws.after(changes)

@@ -25,7 +25,7 @@ def rebalances(scenario: Scenario, layout: ReplicaLayout) -> bool:
     """Whether experts ever move in this replica."""
     return (
         scenario.model.experts is not None
-        and scenario.experts.rebalance is not None
+        and scenario.experts.rebalance.every_steps is not None
         and layout.ep > 1
     )
 

@@ -193,9 +193,9 @@ def replica_log(deployed: DeployedScenario, one: DeployedReplica, recorder: Reco
         expert_tokens = ExpertTokens.of(
             layout.pool.name,
             layout.number,
-            one.law.expert_of,
             first[one.law.group_of],
             scenario.model.expert_layers,
+            one.law.expert_of,
         )
         recorder.experts.append(expert_tokens)
     pool, devices = layout.pool.name, np.array(layout.devices)

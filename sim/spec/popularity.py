@@ -76,9 +76,9 @@ class TracePopularity(Spec):
 class Drift(Spec):
     """Popularity that changes: every so often some experts of each layer swap their weights."""
 
-    every_steps: Count
-    """Steps of a replica in which popularity stays."""
-    share: Share
+    every_steps: Count | None = None
+    """Steps of a replica after which popularity changes; by default it stays."""
+    swapped_share: Share = 0.3
     """Part of each layer's experts whose weights are then dealt out anew among them."""
 
 

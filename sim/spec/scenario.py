@@ -174,14 +174,14 @@ class Engine(Spec):
 class Rebalance(Spec):
     """Experts move every so often to where the tokens counted since would have been balanced."""
 
-    every_steps: Count
-    """Steps of a replica between two rebalancings."""
+    every_steps: Count | None = None
+    """Steps of a replica from one rebalancing to the next; by default experts stay."""
     window_steps: Count | None = None
-    """Only so many steps before each are counted; by default all since the one before."""
+    """Only the tokens of so many steps before each count; by default of all since the last one."""
 
     @model_validator(mode="after")
     def _the_window_lies_between_two(self) -> "Rebalance":
-        if (self.window_steps or 0) > self.every_steps:
+        if self.every_steps is not None and (self.window_steps or 0) > self.every_steps:
             raise MisfitError(
                 ("window_steps",),
                 f"{self.window_steps} is above every_steps = {self.every_steps}; counts start anew "
@@ -195,15 +195,15 @@ class Experts(Spec):
 
     popularity: Popularity = UniformPopularity(kind="uniform")
     """Which experts tokens choose."""
-    drift: Drift | None = None
-    """How popularity changes, {every_steps: 200, share: 0.3}; by default it stays."""
+    drift: Drift = Drift()
+    """How popularity changes."""
     placement: Literal["contiguous", "strided", "random", "balanced"] = "contiguous"
     """Which experts a device has, at first where they are rebalanced; balanced: so that devices
     expect equal loads, by the popularity at the start."""
     redundant_experts: AtLeastZero = 0
     """Experts of each layer beyond one of each: further copies of those with the highest loads."""
-    rebalance: Rebalance | None = None
-    """Whether experts move while it runs, {every_steps: 1000}; by default they stay."""
+    rebalance: Rebalance = Rebalance()
+    """How experts move."""
     dispatch: Literal["per-expert", "per-device", "per-node"] = "per-expert"
     """One copy of a token for each of its experts, for each device, or for each box."""
     draws: Literal["expert", "device"] = "expert"
@@ -212,13 +212,14 @@ class Experts(Spec):
 
     @model_validator(mode="after")
     def _somebody_knows_the_loads(self) -> "Experts":
-        if self.redundant_experts and self.placement != "balanced" and self.rebalance is None:
+        moves = self.rebalance.every_steps is not None
+        if self.redundant_experts and self.placement != "balanced" and not moves:
             raise MisfitError(
                 ("redundant_experts",),
                 f"nobody knows of which experts to make {self.redundant_experts} more copies; "
                 "write 'placement: balanced', or 'rebalance' to learn it from the run",
             )
-        if self.rebalance is not None and self.draws == "device":
+        if moves and self.draws == "device":
             raise MisfitError(
                 ("rebalance",), "needs the tokens of each expert; write 'draws: expert'"
             )
