@@ -1,0 +1,103 @@
+"""Throughput by placement of experts and by interval of rebalancing, in one picture."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import ScenarioError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLOURS = {
+    "contiguous": "#D55E00",
+    "strided": "#E69F00",
+    "random": "#999933",
+    "balanced": "#56B4E9",
+    "32 copies": "#0072B2",
+    "32 copies, rebalanced": "#CC79A7",
+}
+_SPEED = "tokens_per_s_per_device"
+
+
+def draw_expert_scheduling(
+    path: Path, placements: "pd.DataFrame", intervals: "pd.DataFrame"
+) -> None:
+    """Write it with the endings .png and .svg."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ScenarioError(
+            "figures need matplotlib; install it with: pip install moesim[plot]"
+        ) from None
+    with rc_context({"svg.hashsalt": "moesim", "font.size": 9}):
+        figure = Figure(figsize=(10.5, 4.6), dpi=150, layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.45, 1))
+        _draw_placements(left, placements)
+        _draw_intervals(right, intervals)
+        for axes in (left, right):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_ylabel("output tokens/s of a device")
+        for suffix in (".png", ".svg"):
+            metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+            figure.savefig(path.with_suffix(suffix), metadata=metadata)
+
+
+def _draw_placements(axes: Any, frame: "pd.DataFrame") -> None:
+    speed = frame.pivot_table(values=_SPEED, index="popularity", columns="placement", sort=False)
+    zipf = [name for name in speed.index if name != "measured"]
+    last = len(zipf) + 0.4
+    apart = 0.035 * float(speed.to_numpy().max() - speed.to_numpy().min())
+    labels_at = _apart([float(speed.loc["measured", name]) for name in speed.columns], apart)
+    for name, label_at in zip(speed.columns, labels_at, strict=True):
+        colour = _COLOURS[name]
+        dashes = "--" if "rebalanced" in name else "-"
+        axes.plot(range(len(zipf)), speed.loc[zipf, name], dashes, color=colour, marker="o", ms=3)
+        at = float(speed.loc["measured", name])
+        axes.plot([last], [at], "D", color=colour, ms=5)
+        axes.plot([last + 0.1, last + 0.3], [at, label_at], color=colour, linewidth=0.6)
+        axes.text(last + 0.35, label_at, name, color=colour, va="center")
+    axes.set_xticks([*range(len(zipf)), last], [*(one.split()[1] for one in zipf), "measured"])
+    axes.set_xlim(-0.2, last + 2.6)
+    axes.set_xlabel("Zipf exponent of popularity                              skew", loc="left")
+    axes.set_title("Where experts lie, under popularity that stays", loc="left")
+
+
+def _draw_intervals(axes: Any, frame: "pd.DataFrame") -> None:
+    never = float(frame.loc[frame["every_steps"].isna(), _SPEED].iloc[0])
+    known = frame.dropna(subset=["every_steps"])
+    steps = known["every_steps"].astype(float)
+    free = known[_SPEED] / (1 - known["rebalancing_share"])
+    axes.plot(steps, known[_SPEED], "o-", color=_COLOURS["32 copies"])
+    axes.plot(steps, free, "o:", color="grey", ms=3)
+    axes.axhline(never, color=_COLOURS["contiguous"], linewidth=0.9)
+    axes.text(steps.max(), never, "never rebalanced", color=_COLOURS["contiguous"], **_ABOVE)
+    best = int(known[_SPEED].argmax())
+    axes.annotate("rebalanced", (steps.iloc[best], known[_SPEED].iloc[best]), **_BELOW)
+    axes.annotate("were moving free", (steps.iloc[1], free.iloc[1]), color="grey", **_RIGHT)
+    axes.set_xscale("log")
+    axes.set_xticks(steps, [f"{one:g}" for one in steps])
+    axes.minorticks_off()
+    axes.set_xlabel("steps from one rebalancing to the next")
+    axes.set_title("Measured skew; every 200 steps 30 % swap", loc="left")
+
+
+_ABOVE = {"ha": "right", "va": "bottom"}
+_BELOW = {
+    "xytext": (0, -14),
+    "textcoords": "offset points",
+    "ha": "center",
+    "color": _COLOURS["32 copies"],
+}
+_RIGHT = {"xytext": (6, 4), "textcoords": "offset points"}
+
+
+def _apart(heights: Sequence[float], least: float) -> list[float]:
+    """The heights moved up as far as it takes to be so far from one another."""
+    moved = list(heights)
+    order = sorted(range(len(heights)), key=lambda place: heights[place])
+    for below, above in pairwise(order):
+        moved[above] = max(moved[above], moved[below] + least)
+    return moved
