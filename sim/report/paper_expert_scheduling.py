@@ -47,21 +47,23 @@ def draw_expert_scheduling(
 
 def _draw_placements(axes: Any, frame: "pd.DataFrame") -> None:
     speed = frame.pivot_table(values=_SPEED, index="popularity", columns="placement", sort=False)
-    zipf = [name for name in speed.index if name != "measured"]
+    zipf = [str(name) for name in speed.index if name != "measured"]
     last = len(zipf) + 0.4
-    apart = 0.035 * float(speed.to_numpy().max() - speed.to_numpy().min())
-    labels_at = _apart([float(speed.loc["measured", name]) for name in speed.columns], apart)
-    for name, label_at in zip(speed.columns, labels_at, strict=True):
-        colour = _COLOURS[name]
-        dashes = "--" if "rebalanced" in name else "-"
-        axes.plot(range(len(zipf)), speed.loc[zipf, name], dashes, color=colour, marker="o", ms=3)
-        at = float(speed.loc["measured", name])
+    apart = 0.045 * float(speed.to_numpy().max() - speed.to_numpy().min())
+    measured = speed.loc["measured"].to_dict()
+    labels_at = _apart(list(measured.values()), apart)
+    for (name, at), label_at in zip(measured.items(), labels_at, strict=True):
+        colour = _COLOURS[str(name)]
+        dashes = "--" if "rebalanced" in str(name) else "-"
+        axes.plot(range(len(zipf)), speed[name][zipf], dashes, color=colour, marker="o", ms=3)
         axes.plot([last], [at], "D", color=colour, ms=5)
         axes.plot([last + 0.1, last + 0.3], [at, label_at], color=colour, linewidth=0.6)
         axes.text(last + 0.35, label_at, name, color=colour, va="center")
-    axes.set_xticks([*range(len(zipf)), last], [*(one.split()[1] for one in zipf), "measured"])
+    axes.set_xticks(
+        [*range(len(zipf)), last], [*(one.split()[1] for one in zipf), "measured\nskew"]
+    )
     axes.set_xlim(-0.2, last + 2.6)
-    axes.set_xlabel("Zipf exponent of popularity                              skew", loc="left")
+    axes.set_xlabel("Zipf exponent of popularity", loc="left")
     axes.set_title("Where experts lie, under popularity that stays", loc="left")
 
 

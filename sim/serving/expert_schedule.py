@@ -84,7 +84,7 @@ class ExpertSchedule:
     _changes: int = 0
     _rebalanced: int = 0
     _counts: IntArray | None = field(default=None)
-    """(layers, experts): tokens since the last rebalancing, as far as they count."""
+    """(layers, copies): tokens since the last rebalancing, as far as they count."""
 
     @classmethod
     def of(cls, scenario: Scenario, laws: ExpertLaws) -> "ExpertSchedule":
@@ -101,7 +101,7 @@ class ExpertSchedule:
         counts, self._counts = self._counts, None
         if counts is None:
             return None
-        before = self.law.places
+        before, counts = self.law.places, self.law.by_expert(counts)
         redundant = self.scenario.experts.redundant_experts
         self.law = self.law.moved(balanced(counts.astype(np.float64), redundant, self.laws.groups))
         return before
@@ -114,8 +114,7 @@ class ExpertSchedule:
         window_steps = self.scenario.experts.rebalance.window_steps or every_steps
         if step % every_steps < every_steps - window_steps:
             return
-        counts = self.law.by_expert(of_copies)
-        self._counts = counts if self._counts is None else self._counts + counts
+        self._counts = of_copies if self._counts is None else self._counts + of_copies
 
     def _drift(self, step: int) -> None:
         every_steps = self.scenario.experts.drift.every_steps
