@@ -54,5 +54,5 @@ def test_what_does_not_go_together_is_refused(experts: str, said: str) -> None:
 def test_copies_that_do_not_fill_the_devices_are_refused() -> None:
     settings = ["experts={placement: balanced, redundant_experts: 3}"]
 
-    with pytest.raises(ScenarioError, match="do not lie evenly on ep = 8 groups; .* example 8"):
+    with pytest.raises(ScenarioError, match=r"do not lie evenly on ep = 8 groups; .* example 8"):
         check(load_scenario("chat-deepseek-r1", settings))
