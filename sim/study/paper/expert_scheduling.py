@@ -10,6 +10,8 @@ cycles are looked at, from one rebalancing to just before another, once the firs
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from sim.simulation import simulate
 SEQUENCES_A_DEVICE, DEVICES, PROMPT_TOKENS = 256, 32, 1024
 CYCLE_STEPS, CYCLES = 100, 2
 LONGEST_STEPS = 400
-DRIFT = {"every_steps": 200, "swapped_share": 0.3}
+DRIFT = {"every_steps": 170, "swapped_share": 0.3}
+"""No interval divides it, else experts would always move just as popularity changes."""
 COPIES = 32
 
 ZIPF = {f"Zipf {s:g}": {"kind": "zipf", "exponent": s} for s in (0.0, 0.2, 0.4, 0.6, 0.8)}
@@ -79,20 +82,16 @@ def _scenario(experts: Mapping[str, Any], steps: int) -> Any:
     )
 
 
-def placements_frame() -> pd.DataFrame:
+def placements_frame(pool: Executor) -> pd.DataFrame:
     """A row for each popularity and placement, with the part of the loss that it recovers.
 
     The loss is that of contiguous placement against uniform popularity.
     """
+    cases = list(product(POPULARITIES, PLACEMENTS))
+    found = pool.map(_placed, *zip(*cases, strict=True))
     rows = [
-        {"popularity": popularity, "placement": placement}
-        | decode_figures(
-            {"popularity": POPULARITIES[popularity], **PLACEMENTS[placement]},
-            CYCLE_STEPS,
-            CYCLES * CYCLE_STEPS if "rebalance" in PLACEMENTS[placement] else CYCLE_STEPS // 5,
-        )
-        for popularity in POPULARITIES
-        for placement in PLACEMENTS
+        {"popularity": popularity, "placement": placement} | figures
+        for (popularity, placement), figures in zip(cases, found, strict=True)
     ]
     frame = pd.DataFrame(rows)
     speed = frame.set_index(["popularity", "placement"])["tokens_per_s_per_device"]
@@ -103,31 +102,40 @@ def placements_frame() -> pd.DataFrame:
     return frame
 
 
-def intervals_frame() -> pd.DataFrame:
+def intervals_frame(pool: Executor) -> pd.DataFrame:
     """A row for each interval of rebalancing, under the measured skew as it drifts."""
-    experts: dict[str, Any] = {
-        "popularity": MEASURED,
-        "drift": DRIFT,
-        "redundant_experts": COPIES,
-        "placement": "balanced",
-    }
+    intervals = (0, *INTERVALS_STEPS)
     rows = [
-        {"every_steps": steps}
-        | decode_figures(
-            experts | {"rebalance": {"every_steps": steps} if steps else {}},
-            LONGEST_STEPS,
-            2 * LONGEST_STEPS,
-        )
-        for steps in (0, *INTERVALS_STEPS)
+        {"every_steps": steps} | figures
+        for steps, figures in zip(intervals, pool.map(_rebalanced, intervals), strict=True)
     ]
     frame = pd.DataFrame(rows)
     steps = frame["every_steps"].astype("Int64")
     return frame.assign(every_steps=steps.mask(steps == 0))
 
 
+def _placed(popularity: str, placement: str) -> dict[str, float]:
+    experts = {"popularity": POPULARITIES[popularity], **PLACEMENTS[placement]}
+    moves = "rebalance" in experts
+    return decode_figures(experts, CYCLE_STEPS, CYCLES * CYCLE_STEPS if moves else CYCLE_STEPS // 5)
+
+
+def _rebalanced(every_steps: int) -> dict[str, float]:
+    """Under the measured skew as it drifts; never for 0."""
+    experts: dict[str, Any] = {
+        "popularity": MEASURED,
+        "drift": DRIFT,
+        "placement": "balanced",
+        "redundant_experts": COPIES,
+        "rebalance": {"every_steps": every_steps or None},
+    }
+    return decode_figures(experts, LONGEST_STEPS, 2 * LONGEST_STEPS)
+
+
 def save(folder: Path) -> None:
     """Write both frames and the picture; what is there of them is written anew."""
-    placements, intervals = placements_frame(), intervals_frame()
+    with ProcessPoolExecutor() as pool:
+        placements, intervals = placements_frame(pool), intervals_frame(pool)
     both = pd.concat([placements.assign(study="placements"), intervals.assign(study="intervals")])
     folder.mkdir(parents=True, exist_ok=True)
     both.insert(0, "study", both.pop("study"))
