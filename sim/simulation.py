@@ -4,7 +4,7 @@ The only module that knows all the others.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +53,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     env = simpy.Environment()
     fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
     circle = companies(list(_used_links(deployed)))
-    replicas = list(_replicas(env, deployed, recorder, fabric, circle))
+    of_run = _of_a_run(deployed)
+    replicas = list(_replicas(env, of_run, recorder, fabric, circle))
     movers = list(_movers(env, deployed, recorder, fabric, circle[len(replicas) :]))
     last = min(len(found.requests), scenario.max_requests or len(found.requests))
     door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
-    network = ChangingNetwork(env, deployed, fabric, replicas, movers, circle, door, recorder)
+    network = ChangingNetwork(env, of_run, fabric, replicas, movers, circle, door, recorder)
     if deployed.changes:
         network.start()
     for process in (*(one.run() for one in replicas), *(one.run() for one in movers)):
@@ -73,6 +74,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     fabric.close()
     _check_conservation(recorder, door.submitted)
     return Run(deployed, recorder)
+
+
+def _of_a_run(deployed: DeployedScenario) -> DeployedScenario:
+    """The same, with prices that follow what the steps of one run do to its experts."""
+    own = [replace(one, pricer=one.pricer.for_a_run()) for one in deployed.replicas]
+    return replace(deployed, replicas=tuple(own))
 
 
 def _used_links(deployed: DeployedScenario) -> Iterator[frozenset[int]]:

@@ -10,7 +10,11 @@ _FOLDER = Path("results/paper")
 
 def reproduce(
     figure: Annotated[
-        str | None, typer.Argument(help="One figure, for example fig11; by default all.")
+        str | None,
+        typer.Argument(
+            help="One figure, for example fig11; by default all but expert_scheduling, which takes"
+            " as long as all others."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="A folder for summary.csv and the figures; or what is checked.")

@@ -67,13 +67,17 @@ def footprint(
     expert_tp: int = 1,
     shared_tp: int | None = None,
     dp: int | None = None,
+    redundant_experts: int = 0,
     holds: Collection[Holding] = EVERYTHING,
 ) -> Footprint:
     """The memory of each device of a replica; experts lie evenly over `ep * expert_tp` devices.
 
-    `shared_tp` devices (by default tp) share the weights of the shared experts. `dp` ranks (by
-    default as many as have tp of these devices each) send tokens to the experts.
+    Of `redundant_experts` of each layer there is a further copy. `shared_tp` devices (by default
+    tp) share the weights of the shared experts. `dp` ranks (by default as many as have tp of these
+    devices each) send tokens to the experts.
     """
+    copies = redundant_experts * len(model.expert_layers) if "experts" in holds else 0
+    copies_bytes = copies * expert_bytes(model, precision) / (ep * expert_tp)
     return Footprint(
         usable_bytes=device.memory_bytes * engine.memory_share - engine.reserve_bytes,
         weights_bytes=weights_bytes(
@@ -84,7 +88,8 @@ def footprint(
             expert_tp=expert_tp,
             shared_tp=shared_tp,
             holds=holds,
-        ),
+        )
+        + copies_bytes,
         activation_bytes=activation_bytes(
             model,
             precision,
@@ -128,6 +133,19 @@ def weights_bytes(
         if ("experts" if tensor.split == "experts" else "ranks") in holds
     )
     return sum(held, 0.0)
+
+
+def expert_bytes(model: ModelSpec, precision: Precision) -> float:
+    """Weights of one routed expert of one layer; 0 of a dense model."""
+    if model.experts is None:
+        return 0.0
+    weights, others = ELEMENT_BYTES[precision.weights], ELEMENT_BYTES[precision.activations]
+    total_bytes = sum(
+        tensor.elements * (weights if tensor.is_quantised else others)
+        for tensor in tensors(model)
+        if tensor.split == "experts"
+    )
+    return total_bytes / (len(model.expert_layers) * model.experts.experts)
 
 
 def kv_bytes_per_token(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:

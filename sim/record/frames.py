@@ -186,13 +186,21 @@ def devices_frame(
 
 
 def experts_frame(experts: Iterable[ExpertTokens]) -> pd.DataFrame:
-    """One row an expert of a layer of a replica.
+    """One row an expert of a layer of a replica, for each device that has or had a copy of it.
 
     Both imbalances are the layer's, the tokens of its fullest device over the mean of its devices:
     `imbalance` of the whole run, `step_imbalance` of each step, which is what devices wait for.
     """
     parts = [typed_frame("experts", _expert_columns(tokens)) for tokens in experts]
-    return pd.concat(parts, ignore_index=True) if parts else typed_frame("experts", {})
+    if not parts:
+        return typed_frame("experts", {})
+    found = pd.concat(parts, ignore_index=True)
+    # An expert that came back, or of which a device has two copies.
+    where = ["pool", "replica", "layer", "expert", "device"]
+    if not found.duplicated(where).any():
+        return found
+    by_place = {"tokens": "sum", "imbalance": "first", "step_imbalance": "first"}
+    return found.groupby(where, sort=False, as_index=False, observed=True).agg(by_place)
 
 
 def _expert_columns(tokens: ExpertTokens) -> Mapping[str, Any]:
@@ -202,7 +210,7 @@ def _expert_columns(tokens: ExpertTokens) -> Mapping[str, Any]:
         "pool": [tokens.pool] * size,
         "replica": [tokens.replica] * size,
         "layer": np.repeat(tokens.layers, experts),
-        "expert": np.tile(np.arange(experts), layers),
+        "expert": tokens.experts.ravel(),
         "device": tokens.devices.ravel(),
         "tokens": tokens.counts.ravel(),
         "imbalance": np.repeat(_over_mean(tokens, _fullest_of_run(tokens)), experts),

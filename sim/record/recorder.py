@@ -205,20 +205,48 @@ class ExpertTokens:
 
     pool: str
     replica: int
+    experts: np.ndarray
+    """(layers, copies): the numbers of experts, each once where there are no copies of any; after
+    experts have moved, followed by those of where they lie then."""
     devices: np.ndarray
-    """(layers, experts): the number of the device on which the expert lies."""
+    """(layers, copies): the number of the device on which the expert, or this copy of it, lies."""
     counts: np.ndarray
-    """(layers, experts): tokens, a token once for each of its experts."""
+    """(layers, copies): tokens, a token once for each of its experts."""
     layers: Sequence[int]
     """Numbers in the model of the layers with experts."""
     fullest_counts: np.ndarray
     """(layers): tokens of the fullest device of each step, added up over the steps."""
 
     @classmethod
-    def of(cls, pool: str, replica: int, devices: np.ndarray, layers: Sequence[int]) -> Self:
-        """Experts that nobody has used yet."""
+    def of(
+        cls,
+        pool: str,
+        replica: int,
+        devices: np.ndarray,
+        layers: Sequence[int],
+        experts: np.ndarray | None = None,
+    ) -> Self:
+        """Experts that nobody has used yet; by default there is one of each."""
+        if experts is None:
+            experts = np.broadcast_to(np.arange(devices.shape[1]), devices.shape)
         counts = np.zeros(devices.shape, dtype=np.int64)
-        return cls(pool, replica, devices, counts, layers, np.zeros(len(devices)))
+        return cls(pool, replica, experts, devices, counts, layers, np.zeros(len(devices)))
+
+    def lie(self, experts: np.ndarray, devices: np.ndarray) -> None:
+        """Where experts lie from now on; tokens up to now stay with the devices they had."""
+        copies = experts.shape[1]
+        if np.array_equal(self.devices[:, -copies:], devices) and np.array_equal(
+            self.experts[:, -copies:], experts
+        ):
+            return
+        self.experts = np.concatenate([self.experts, experts], axis=1)
+        self.devices = np.concatenate([self.devices, devices], axis=1)
+        self.counts = np.concatenate([self.counts, np.zeros_like(devices)], axis=1)
+
+    def add(self, tokens: np.ndarray, fullest: np.ndarray | None) -> None:
+        """A step's tokens (layers, copies) where they lie now, and of the fullest device."""
+        self.counts[:, -tokens.shape[1] :] += tokens
+        self.fullest_counts += fullest
 
 
 def _floats() -> "array[float]":

@@ -9,6 +9,7 @@ import pandas as pd
 from sim.report.paper_attention_figures import draw_fig3, draw_fig6, draw_fig8
 from sim.report.paper_beyond_figures import draw_balance, draw_parallelism
 from sim.report.paper_charts import COLOURS, line, names_at_the_ends, panels, powers_of_two, says
+from sim.report.paper_expert_scheduling import draw_expert_scheduling
 from sim.report.paper_pim import draw_attention_accelerator, draw_fig14
 
 Claims = Mapping[tuple[str, str], str]
@@ -183,6 +184,7 @@ DRAWINGS: dict[str, Draw] = {
     "parallelism": draw_parallelism,
     "balance": draw_balance,
     "attention_accelerator": draw_attention_accelerator,
+    "expert_scheduling": draw_expert_scheduling,
 }
 """By the name of the figure."""
 

@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.experts.law import RoutingLaw, routing_law
-from sim.experts.placement import group_of
-from sim.experts.popularity import weights
-from sim.experts.routing import Choice
+from sim.experts.law import RoutingLaw
 from sim.network.changes import NetworkChange, devices_named, network_changes, pairs_of
 from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
+from sim.serving.expert_schedule import ExpertLaws
 from sim.serving.layout import Place, ReplicaLayout, replica_layouts
+from sim.serving.rebalancing import rebalances
 from sim.serving.step_pricing import StepPricer
 from sim.spec.model import LatentAttention
 from sim.spec.network_events import Movement
@@ -68,14 +67,17 @@ def deploy(scenario: Scenario) -> DeployedScenario:
     """Lay out, check and price a scenario; ScenarioError says what would do."""
     _check_mla(scenario)
     network = Network.of(scenario.topology)
-    laws: dict[tuple[int, ...], RoutingLaw] = {}
+    laws: dict[tuple[int, ...], ExpertLaws] = {}
     replicas = []
     for number, layout in enumerate(replica_layouts(scenario)):
         _check_arithmetic(scenario, layout)
         _check_reach(network, layout)
         _check_boxes(scenario, layout, network)
-        law = _law(scenario, layout, network, laws)
-        pricer = StepPricer(scenario, layout, network, law, number)
+        of_experts = _laws(scenario, layout, network, laws)
+        law = None if of_experts is None else of_experts.after(0)
+        drifts = scenario.experts.drift.every_steps is not None
+        changing = of_experts if drifts or rebalances(scenario, layout) else None
+        pricer = StepPricer(scenario, layout, network, law, number, changing)
         found = footprints(scenario, layout)
         for place, memory in zip(layout.places, found, strict=True):
             _check_room(scenario, place, memory)
@@ -117,6 +119,7 @@ def footprints(scenario: Scenario, layout: ReplicaLayout) -> tuple[Footprint, ..
             expert_tp=layout.expert_tp,
             shared_tp=layout.shared_tp,
             dp=layout.dp if layout.has_own_experts else None,
+            redundant_experts=scenario.experts.redundant_experts,
             holds=place.holds,
         )
         for place in layout.places
@@ -193,14 +196,14 @@ def _check_boxes(scenario: Scenario, layout: ReplicaLayout, network: Network) ->
             )
 
 
-def _law(
+def _laws(
     scenario: Scenario,
     layout: ReplicaLayout,
     network: Network,
-    known: dict[tuple[int, ...], RoutingLaw],
-) -> RoutingLaw | None:
-    """Replicas of one shape share their law: it takes a while to estimate."""
-    model, routed = scenario.model, scenario.model.experts
+    known: dict[tuple[int, ...], ExpertLaws],
+) -> ExpertLaws | None:
+    """Replicas of one shape share their laws: they take a while to estimate."""
+    routed = scenario.model.experts
     if routed is None:
         return None
     boxes = [network.box_of[group[0]] for group in layout.expert_groups]
@@ -208,8 +211,5 @@ def _law(
     box_of_group = np.array([numbers[box] for box in boxes])
     key = tuple(box_of_group.tolist())
     if key not in known:
-        layers, count = len(model.expert_layers), routed.experts
-        popularity = weights(scenario.experts.popularity, layers, count, scenario.seed)
-        groups = group_of(scenario.experts.placement, layers, count, layout.ep, scenario.seed)
-        known[key] = routing_law(popularity, Choice.of(routed), groups, box_of_group, scenario.seed)
+        known[key] = ExpertLaws(scenario, routed, layout.ep, box_of_group)
     return known[key]

@@ -4,7 +4,7 @@ A layer is attention and feed-forward. With tensor parallelism each half ends in
 over the rank's devices. Where experts are spread (`scatter`), attention ends in a reduce-scatter
 instead, each device dispatches its share of the rank's tokens to the experts and gets them back,
 and an all-gather restores them. Where every device has all tokens (`replicate`), each runs its own
-experts on them and an all-reduce adds the results.
+experts on them and an all-reduce adds the results. Experts that move do so before the first layer.
 
 Experts on devices of their own are reached in the same way. Where the cache is on accelerators of
 its own, attention is cut in three: queries go to its core and contexts come back. What lies on
@@ -12,6 +12,7 @@ different devices takes turns: no device works on one half of a batch while anot
 """
 
 from sim.serving.layout import ReplicaLayout
+from sim.serving.rebalancing import REBALANCE, rebalances
 from sim.serving.step_plan import Phase, Program
 from sim.spec.model import ModelSpec
 from sim.spec.scenario import Scenario
@@ -30,6 +31,8 @@ def program(scenario: Scenario, layout: ReplicaLayout) -> Program:
     model, is_split = scenario.model, layout.tp > 1
     expert_row = {layer: row for row, layer in enumerate(model.expert_layers)}
     phases = [Phase("overhead", "step")]
+    if rebalances(scenario, layout):
+        phases.append(Phase("collective", REBALANCE))
     if is_split:
         phases.append(Phase("collective", "embedding all-reduce"))
     for layer in range(model.layers):

@@ -174,7 +174,8 @@ def _exchanges(
         return {}
     protocol, profile = scenario.experts.dispatch, scenario.engine.profile
     devices, sources = layout.experts.devices, layout.attention.devices
-    of = Experts(scenario.model.experts.experts, _processors(layout), sources)
+    experts = scenario.model.experts.experts + scenario.experts.redundant_experts
+    of = Experts(experts, _processors(layout), sources)
     there, back = (
         paced_exchange(
             network,

@@ -93,7 +93,13 @@ def recorder() -> Recorder:
     made.transfers.append(TransferRow("serve", 0, 1, "collective", 1.25, 0.05, 60.0, True))
     made.experts += [
         ExpertTokens(
-            "serve", 0, np.array([[0, 1, 0, 1]]), np.array([[6, 1, 3, 2]]), (0,), np.array([10.0])
+            "serve",
+            0,
+            np.array([[0, 1, 2, 3]]),
+            np.array([[0, 1, 0, 1]]),
+            np.array([[6, 1, 3, 2]]),
+            (0,),
+            np.array([10.0]),
         )
     ]
     made.add_gap(1.0, 1)

@@ -103,6 +103,27 @@ def _gains(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def _recovered(frame: pd.DataFrame) -> dict[str, float]:
+    """Of the throughput that skew costs where neighbouring experts lie together."""
+    known = frame[frame["recovered_share"].notna() & (frame["placement"] != "contiguous")]
+    columns = (known[name] for name in ("popularity", "placement", "recovered_share"))
+    return {
+        f"{popularity}: loss recovered by {placement}": float(share)
+        for popularity, placement, share in zip(*columns, strict=True)
+    }
+
+
+def _over_never(frame: pd.DataFrame) -> dict[str, float]:
+    """Throughput where experts follow a popularity that drifts, over where they stay."""
+    of = frame[frame["study"] == "intervals"]
+    never = float(of.loc[of["every_steps"].isna(), _THROUGHPUT].iloc[0])
+    known = of[of["every_steps"].notna()]
+    return {
+        f"rebalanced every {int(steps)} steps over never": float(throughput) / never
+        for steps, throughput in zip(known["every_steps"], known[_THROUGHPUT], strict=True)
+    }
+
+
 _FINDERS: Mapping[str, Sequence[_Finder]] = {
     "fig11": [_Finder(_over_eight)],
     "fig13": [_Finder(_under_skew)],
@@ -110,5 +131,6 @@ _FINDERS: Mapping[str, Sequence[_Finder]] = {
     "parallelism": [_Finder(_over_data)],
     "balance": [_Finder(_elasticities)],
     "attention_accelerator": [_Finder(_gains)],
+    "expert_scheduling": [_Finder(_recovered), _Finder(_over_never)],
 }
 """By figure."""

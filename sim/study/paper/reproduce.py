@@ -11,7 +11,7 @@ import pandas as pd
 from sim.errors import ScenarioError
 from sim.report.paper_figures import DRAWINGS
 from sim.study.paper.claims import claim_rows, read_claims
-from sim.study.paper.figures import FIGURES
+from sim.study.paper.figures import FIGURES, ONLY_BY_NAME
 from sim.study.paper.findings import finding_rows
 from sim.study.paper.measures import simulated
 from sim.study.paper.runs import parallel_runs
@@ -37,11 +37,12 @@ class Study(NamedTuple):
 def study(
     figure: str | None = None, *, before_each: Callable[[str], None] = lambda name: None
 ) -> Study:
-    """Everything, or a figure and the claims that it shows."""
+    """Everything but what is made by its name only, or a figure and the claims that it shows."""
     if figure is not None and figure not in FIGURES:
         raise ScenarioError(f"figure {figure!r:.60} is not known; they are {', '.join(FIGURES)}")
     chosen = [one for one in read_claims() if figure in (None, one.figure)]
-    names = list(FIGURES) if figure is None else [figure]
+    whole = [name for name in FIGURES if name not in ONLY_BY_NAME]
+    names = whole if figure is None else [figure]
     frames = {}
     with parallel_runs() as runs:
         for name in names:
@@ -54,14 +55,28 @@ def study(
 
 
 def save(found: Study, folder: Path, *, is_whole: bool) -> None:
-    """Write figures and what they are made of; of the whole study the summary, too."""
+    """Write figures and what they are made of.
+
+    And of the whole study the summary; what is made by its name only has its rows there, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     expected = {one.key: one.expected for one in read_claims()}
     for name, frame in found.frames.items():
         _write(frame, folder / f"{name}.csv")
         DRAWINGS[name](folder / name, frame, expected)
-    if is_whole:
-        _write(pd.DataFrame(found.rows), folder / SUMMARY)
+    if is_whole or any(name in ONLY_BY_NAME for name in found.frames):
+        _write(pd.DataFrame(_summary(found, folder / SUMMARY, is_whole)), folder / SUMMARY)
+
+
+def _summary(found: Study, file: Path, is_whole: bool) -> list[Row]:
+    """What was found, and the rows that are there of what was not asked for."""
+    known = _read(file) if file.exists() else []
+    others = [
+        row | {"simulated": float(row["simulated"])}
+        for row in known
+        if (row["claim"] in ONLY_BY_NAME) == is_whole
+    ]
+    return found.rows + others if is_whole else others + found.rows
 
 
 def faults(found: Study, folder: Path, *, is_whole: bool) -> list[str]:
@@ -81,7 +96,11 @@ def faults(found: Study, folder: Path, *, is_whole: bool) -> list[str]:
         elif not math.isclose(row["simulated"], float(then["simulated"]), rel_tol=_DRIFT):
             lines.append(f"{what}: {row['simulated']:.6g}, the summary has {then['simulated']}")
     if is_whole:
-        lines += [f"{what}: is in {folder / SUMMARY} and not simulated" for what in kept]
+        lines += [
+            f"{what}: is in {folder / SUMMARY} and not simulated"
+            for what, row in kept.items()
+            if row["claim"] not in ONLY_BY_NAME
+        ]
     return lines
 
 

@@ -77,7 +77,7 @@ class Runs:
 
     def __init__(self, apply_to_each: Callable[..., Iterable[Row]] = map) -> None:
         """`apply_to_each` is like the built-in `map`, perhaps on several cores."""
-        self._apply_to_each = apply_to_each
+        self.apply_to_each = apply_to_each
         self._known: dict[Point, Row] = {}
 
     def frame(self, points: Iterable[Point]) -> pd.DataFrame:
@@ -85,7 +85,7 @@ class Runs:
         asked = list(points)
         # The widest take longest and come first, so that no core is left alone with one.
         new = sorted(dict.fromkeys(one for one in asked if one not in self._known), key=_size)
-        self._known.update(zip(new, self._apply_to_each(measured, new), strict=True))
+        self._known.update(zip(new, self.apply_to_each(measured, new), strict=True))
         return pd.DataFrame([{**one._asdict(), **self._known[one]} for one in asked])
 
     def all(self) -> pd.DataFrame:
