@@ -11,16 +11,8 @@ import numpy as np
 from sim.network.accounting import add_alone, add_bytes
 from sim.network.carried import add_carried
 from sim.physics.sums import StepSums
-from sim.record.recorder import (
-    ExpertTokens,
-    LinkUsage,
-    Recorder,
-    Stall,
-    Status,
-    StepRow,
-    TransferRow,
-    step_kind,
-)
+from sim.record.recorder import Recorder, Stall, Status, StepRow, TransferRow, step_kind
+from sim.record.usage import ExpertTokens, LinkUsage
 from sim.serving.deployment import DeployedReplica, DeployedScenario
 from sim.serving.measured_share import is_looked_at
 from sim.serving.rebalancing import REBALANCE
