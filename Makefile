@@ -6,10 +6,14 @@ READY := .venv/ready
 # A process a core; the tests of a file stay together, for they share what is costly to make.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: demo test check slow bench clean
+.PHONY: demo reproduce test check slow bench clean
 
 demo: $(READY)
 	$(BIN)/moesim demo
+
+# The figures and claims of arXiv 2507.15465, into results/paper.
+reproduce: $(READY)
+	$(BIN)/moesim reproduce
 
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
@@ -23,6 +27,7 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m slow
+	$(BIN)/moesim reproduce --check
 	$(BIN)/pytest $(PARALLEL) -m "not slow" --hypothesis-profile=full
 
 # NAMES="a c1" measures these alone; options may follow: NAMES="a --scale 0.01".

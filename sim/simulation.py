@@ -4,7 +4,7 @@ The only module that knows all the others.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ from sim.serving.kv_cache import KvCache
 from sim.serving.measured_share import MeasuredShare, measured_share
 from sim.serving.mover import Mover, movement_loads
 from sim.serving.player import Player
-from sim.serving.rank import Rank, RankLimits
+from sim.serving.rank import Rank
+from sim.serving.rank_limits import RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import replica_log
 from sim.serving.router import POLICIES
@@ -52,11 +53,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     env = simpy.Environment()
     fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
     circle = companies(list(_used_links(deployed)))
-    replicas = list(_replicas(env, deployed, recorder, fabric, circle))
+    of_run = _of_a_run(deployed)
+    replicas = list(_replicas(env, of_run, recorder, fabric, circle))
     movers = list(_movers(env, deployed, recorder, fabric, circle[len(replicas) :]))
     last = min(len(found.requests), scenario.max_requests or len(found.requests))
     door = FrontDoor(env, replicas, POLICIES[scenario.deployment.router], last)
-    network = ChangingNetwork(env, deployed, fabric, replicas, movers, circle, door, recorder)
+    network = ChangingNetwork(env, of_run, fabric, replicas, movers, circle, door, recorder)
     if deployed.changes:
         network.start()
     for process in (*(one.run() for one in replicas), *(one.run() for one in movers)):
@@ -72,6 +74,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     fabric.close()
     _check_conservation(recorder, door.submitted)
     return Run(deployed, recorder)
+
+
+def _of_a_run(deployed: DeployedScenario) -> DeployedScenario:
+    """The same, with prices that follow what the steps of one run do to its experts."""
+    own = [replace(one, pricer=one.pricer.for_a_run()) for one in deployed.replicas]
+    return replace(deployed, replicas=tuple(own))
 
 
 def _used_links(deployed: DeployedScenario) -> Iterator[frozenset[int]]:
@@ -119,7 +127,12 @@ def _replicas(
 
 def _rank(scenario: Scenario, one: DeployedReplica, number: int) -> Rank:
     engine = scenario.engine
-    limits = RankLimits(engine.max_sequences, engine.max_step_tokens, scenario.model.counted_window)
+    limits = RankLimits(
+        engine.max_sequences,
+        engine.max_step_tokens,
+        scenario.model.counted_window,
+        scenario.workload.prefilled,
+    )
     return Rank(number, limits, KvCache(one.footprint.kv_blocks, engine.kv_block_tokens))
 
 
@@ -211,7 +224,7 @@ class Run:
     @cached_property
     def experts(self) -> "pd.DataFrame":
         """One row an expert: its device and tokens, where draws count them."""
-        from sim.record.frames import experts_frame
+        from sim.record.experts_frame import experts_frame
 
         return experts_frame(self.recorder.experts)
 

@@ -46,8 +46,10 @@ def test_a_wheel_carries_every_file_of_the_catalog(wheel: Path) -> None:
         for path in (CHECKOUT / folder).rglob("*"):
             if path.is_file():
                 assert f"sim/_data/{path.relative_to(CHECKOUT).as_posix()}" in carried
-    for path in (CHECKOUT / "sim" / "catalog").rglob("*.yaml"):
-        assert path.relative_to(CHECKOUT).as_posix() in carried
+    for folder in ("catalog", "study/paper"):
+        for path in (CHECKOUT / "sim" / folder).rglob("*"):
+            if path.suffix in (".yaml", ".csv"):
+                assert path.relative_to(CHECKOUT).as_posix() in carried
     assert "sim/py.typed" in carried
 
 

@@ -38,6 +38,7 @@ def load_scenario(reference: Reference, overrides: Sequence[str] = ()) -> Scenar
     mapping["model"] = _part("models", ModelSpec, entry, ("model",))
     mapping["topology"] = _topology_part(entry)
     mapping["workload"] = _workload_part(entry)
+    mapping["experts"] = _experts_part(entry)
     engine = mapping.get("engine")
     if isinstance(engine, Mapping) and "profile" in engine:
         profile = _part("engines", EngineProfile, entry, ("engine", "profile"))
@@ -190,6 +191,25 @@ def _workload(entry: Entry) -> Workload:
     return _made(Workload, replace(entry, mapping=mapping))
 
 
+def _experts_part(outer: Entry) -> Any:
+    """The experts with the path of a recorded routing, if there is one."""
+    experts: Any = outer.mapping.get("experts")
+    popularity: Any = experts.get("popularity") if isinstance(experts, Mapping) else None
+    given = popularity.get("file") if isinstance(popularity, Mapping) else None
+    if not isinstance(given, str):
+        return experts
+    location = ("experts", "popularity", "file")
+    near = outer.origin(location).folder
+    for folder in (near, Path.cwd()):
+        path = folder / expanded(given)
+        if is_file(path):
+            return {**experts, "popularity": {**popularity, "file": str(path.resolve())}}
+    raise ScenarioError(
+        f"{outer.where(location)}: {'.'.join(shown_path(location, outer))}: {short(given)} is no "
+        f"file in {one_line(str(near))} or the working folder; give the path of a recorded routing"
+    )
+
+
 def _near(entry: Entry, key: str, given: str, is_there: Callable[[Path], bool]) -> Path:
     near = entry.origin((key,)).folder
     for folder in (near, Path.cwd(), *folders("workloads")):
@@ -220,5 +240,5 @@ def _made(spec: type[_Spec], entry: Entry) -> _Spec:
 
 def _without_nothing(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Without the parts that were not given, so that they are reported as missing."""
-    parts = ("model", "topology", "workload")
+    parts = ("model", "topology", "workload", "experts")
     return {key: value for key, value in mapping.items() if key not in parts or value is not None}

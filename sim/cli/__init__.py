@@ -15,6 +15,7 @@ from sim.cli.catalog import list_, show
 from sim.cli.files import new, schema
 from sim.cli.measured import calibrate, validate
 from sim.cli.prices import kernel, roofline
+from sim.cli.reproduce import reproduce
 from sim.cli.runs import compare, demo, run
 from sim.cli.topology import topology
 from sim.cli.traces import trace
@@ -130,3 +131,4 @@ app.command(epilog="Example: moesim kernel h100-sxm gemm m=64 n=4096 k=4096 dtyp
 app.command(epilog="Example: moesim validate points.csv --engine plain")(validate)
 app.command(epilog="Example: moesim calibrate points.csv --device h100-sxm")(calibrate)
 app.add_typer(topology, name="topology", epilog="Example: moesim topology show dgx-h100-x4")
+app.command(epilog="Example: moesim reproduce fig3 --out results/runs/paper")(reproduce)

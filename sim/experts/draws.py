@@ -16,6 +16,7 @@ Variance of a group's copies over that of tokens routed one by one, measured ove
 to 1.1 and 1.0 to 2.1; the mean of each step's largest count within 0.5 % and 2 %. Where routing
 is group-limited and each run's experts share few devices (contiguous placement), a token's copies
 clump, which neither draw knows: 0.90 to 0.95 and 0.94 to 1.13, the largest count up to 1.6 % low.
+An expert's tokens are dealt to its copies by a binomial draw, as they are token by token.
 Distinct tokens have the right mean, and only the part of their variance that follows from copies.
 """
 
@@ -34,11 +35,13 @@ class Draw(NamedTuple):
 
     tokens: int
     expert_counts: IntArray | None
-    """(layers, experts): tokens of each expert; None where only groups were drawn."""
+    """(layers, copies): tokens of each expert, or of each copy where some have several; None where
+    only groups were drawn."""
     group_counts: FloatArray
     """(layers, groups): copies that each group gets, whole numbers; k * tokens in all."""
     activated: FloatArray
-    """(layers, groups): experts with any token; of a `device` draw, as many as are expected."""
+    """(layers, groups): experts (or copies) with any token; of a `device` draw, as many as are
+    expected."""
 
 
 def draw(
@@ -54,13 +57,14 @@ def draw(
         activated = expected_activated(law, tokens) if expected is None else expected(tokens)
         return Draw(tokens, None, groups, activated)
     experts = law.slots.counts(tokens, generator)
-    return Draw(tokens, experts, law.by_group(experts), law.by_group(experts > 0))
+    copies = experts if law.copies is None else law.copies.drawn(experts, generator)
+    return Draw(tokens, copies, law.by_group(copies), law.by_group(copies > 0))
 
 
 def expected_activated(law: RoutingLaw, tokens: int) -> FloatArray:
     """The experts (layers, groups) that get any of so many tokens, on average."""
     # Below exp(-40) it is nothing beside 1; kept off the denormal numbers, which are slow.
-    log_missed = tokens * np.log(np.maximum(1 - law.inclusion, np.finfo(np.float64).tiny))
+    log_missed = tokens * np.log(np.maximum(1 - law.of_copies, np.finfo(np.float64).tiny))
     return law.by_group(-np.expm1(np.maximum(log_missed, -40.0)))
 
 

@@ -7,9 +7,11 @@
   1.5 % of p for an expert picked by one token in 32; where 58 layers have weights of their own,
   2**13 tokens each, 6 %, and 2 % for a group of eight such experts. With equal weights, parts
   that only differ by a name are averaged, and inclusion is exact.
+- Experts with several copies: inclusion as above; touches from such a sample, each pick going to
+  one of its expert's copies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -35,17 +37,16 @@ def touches(
     weights: FloatArray,
     choice: Choice,
     partitions: Sequence[IntArray],
-    tokens: int,
-    generator: np.random.Generator,
+    picks: Iterable[IntArray],
 ) -> list[FloatArray]:
     """For each partition, the probability (parts,) that a token touches each part.
 
     A partition gives the part (experts,) of each expert; single experts as parts have their
-    inclusion probabilities.
+    inclusion probabilities. `picks` (tokens, k) of a sample are asked for where one is needed.
     """
     is_uniform = bool((weights == weights[0]).all())
     if choice.is_limited:
-        sampled = _sampled(weights, choice, partitions, tokens, generator)
+        sampled = _sampled(partitions, picks)
         if not is_uniform:
             return sampled
         return [
@@ -60,16 +61,19 @@ def touches(
     return touch_probabilities(weights, choice.experts_per_token, partitions)
 
 
-def _sampled(
-    weights: FloatArray,
-    choice: Choice,
-    partitions: Sequence[IntArray],
-    tokens: int,
-    generator: np.random.Generator,
-) -> list[FloatArray]:
-    hits = [np.zeros(int(part_of.max()) + 1, dtype=np.int64) for part_of in partitions]
+def sampled_picks(
+    weights: FloatArray, choice: Choice, tokens: int, generator: np.random.Generator
+) -> Iterator[IntArray]:
+    """The experts (tokens, k) that so many tokens pick, in batches."""
     for start in range(0, tokens, _BATCH):
-        picked = route(weights, choice, min(_BATCH, tokens - start), generator)
+        yield route(weights, choice, min(_BATCH, tokens - start), generator)
+
+
+def _sampled(partitions: Sequence[IntArray], picks: Iterable[IntArray]) -> list[FloatArray]:
+    hits = [np.zeros(int(part_of.max()) + 1, dtype=np.int64) for part_of in partitions]
+    tokens = 0
+    for picked in picks:
+        tokens += len(picked)
         for total, part_of in zip(hits, partitions, strict=True):
             total += touched(part_of[picked], len(total)).sum(axis=0)
     return [total / tokens for total in hits]

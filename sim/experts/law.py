@@ -1,18 +1,23 @@
 """What routing does on average: how likely a token is to pick an expert, a group, a box.
 
-Made once at load. Layers whose weights and placement are alike share one computation.
+Made at load, and anew when popularity drifts or experts move. Layers whose weights and placement
+are alike share one computation. Where experts have copies or move, what groups and boxes share of a
+token comes from tokens that are routed one by one (`sample.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.experts.estimate import sample_tokens, touches
-from sim.experts.placement import IntArray, members
+from sim.experts.copies import Copies
+from sim.experts.estimate import sample_tokens, sampled_picks, touches
+from sim.experts.placement import IntArray, Places, members
 from sim.experts.popularity import FloatArray
 from sim.experts.routing import Choice
+from sim.experts.sample import Sample, alike
 from sim.experts.slots import Slots, deal
 from sim.rng import stream
 
@@ -40,9 +45,9 @@ class RoutingLaw:
     inclusion: FloatArray
     """(layers, experts): that a token picks this expert; adds up to `experts_per_token`."""
     group_of: IntArray
-    """(layers, experts): the group of devices that holds the expert."""
+    """(layers, copies): the group of devices that holds the copy; of one of each, the expert."""
     members: IntArray
-    """(layers, groups, experts of a group): the inverse."""
+    """(layers, groups, copies of a group): the inverse."""
     box_of_group: IntArray
     """(groups,)."""
     groups: Reach
@@ -50,6 +55,22 @@ class RoutingLaw:
     slots: Slots
     sampled_tokens: int | None
     """Tokens of the sample behind each layer's probabilities; None where they are exact."""
+    copies: Copies | None = None
+    """Where there is more than one of some expert."""
+    sample: Sample | None = None
+    """Where experts have copies or move."""
+
+    @property
+    def expert_of(self) -> IntArray:
+        """(layers, copies): of which expert each is."""
+        if self.copies is not None:
+            return self.copies.expert_of
+        return np.broadcast_to(np.arange(self.group_of.shape[1]), self.group_of.shape)
+
+    @property
+    def of_copies(self) -> FloatArray:
+        """(layers, copies): the probability that a token goes to the copy."""
+        return self.inclusion if self.copies is None else self.copies.each(self.inclusion)
 
     @property
     def touch_group(self) -> FloatArray:
@@ -61,10 +82,39 @@ class RoutingLaw:
         """(layers, boxes): the probability that a token goes to the box at all."""
         return self.boxes.touch
 
-    def by_group(self, of_experts: npt.NDArray[Any]) -> FloatArray:
-        """The sums (layers, groups) of numbers (layers, experts)."""
+    @property
+    def places(self) -> Places:
+        """Where experts lie."""
+        return Places(self.group_of, self.expert_of)
+
+    def by_expert(self, of_copies: IntArray) -> IntArray:
+        """The sums (layers, experts) of whole numbers (layers, copies)."""
+        if self.copies is None:
+            return of_copies
+        total = np.zeros(self.inclusion.shape, dtype=np.int64)
+        np.add.at(total, (np.arange(len(total))[:, None], self.copies.expert_of), of_copies)
+        return total
+
+    def moved(self, places: Places) -> "RoutingLaw":
+        """The same of experts that lie elsewhere."""
+        assert self.sample is not None
+        copies = Copies.of(places.expert_of, self.inclusion.shape[1])
+        box_of = self.box_of_group[places.group_of]
+        of_copies = self.inclusion if copies is None else copies.each(self.inclusion)
+        groups, boxes = self.sample.touches(copies, [places.group_of, box_of])
+        return replace(
+            self,
+            group_of=places.group_of,
+            members=members(places.group_of, len(self.box_of_group)),
+            groups=_reach(of_copies, places.group_of, groups, self.experts_per_token),
+            boxes=_reach(of_copies, box_of, boxes, self.experts_per_token),
+            copies=copies,
+        )
+
+    def by_group(self, of_copies: npt.NDArray[Any]) -> FloatArray:
+        """The sums (layers, groups) of numbers (layers, copies)."""
         layers, groups, size = self.members.shape
-        ordered = np.take_along_axis(of_experts, self.members.reshape(layers, -1), axis=1)
+        ordered = np.take_along_axis(of_copies, self.members.reshape(layers, -1), axis=1)
         sums: FloatArray = ordered.reshape(layers, groups, size).sum(axis=2, dtype=np.float64)
         return sums
 
@@ -79,55 +129,82 @@ def routing_law(
     group_of: IntArray,
     box_of_group: IntArray,
     seed: int,
+    sample: Sample | None = None,
 ) -> RoutingLaw:
     """The law for weights (layers, experts), groups of experts, and the box of each group.
 
-    Groups hold equally many experts; groups and boxes are numbered from 0 without gaps.
+    Groups hold equally many experts; groups and boxes are numbered from 0 without gaps. A sample of
+    these weights is made use of where there is one.
     """
     chosen = choice.experts_per_token
     box_of = box_of_group[group_of]
-    inclusion, touch_group, touch_box, tokens = _estimates(weights, choice, group_of, box_of, seed)
+    inclusion, touch, tokens = _estimates(weights, choice, [group_of, box_of], seed, sample)
     return RoutingLaw(
         experts_per_token=chosen,
         inclusion=inclusion,
         group_of=group_of,
         members=members(group_of, len(box_of_group)),
         box_of_group=box_of_group,
-        groups=_reach(inclusion, group_of, touch_group, chosen),
-        boxes=_reach(inclusion, box_of, touch_box, chosen),
+        groups=_reach(inclusion, group_of, touch[0], chosen),
+        boxes=_reach(inclusion, box_of, touch[1], chosen),
         slots=deal(inclusion, chosen, stream(seed, "expert slots")),
         sampled_tokens=tokens if choice.is_limited else None,
     )
 
 
+def movable_law(
+    weights: FloatArray,
+    choice: Choice,
+    places: Callable[[FloatArray], Places],
+    box_of_group: IntArray,
+    seed: int,
+) -> RoutingLaw:
+    """The same for experts that may have copies, and that `RoutingLaw.moved` can move.
+
+    `places` says where they lie, from the probabilities (layers, experts) that a token picks each.
+    """
+    one_group = np.zeros(weights.shape, dtype=np.int64)
+    sample = Sample.of(weights, choice, seed)
+    law = routing_law(weights, choice, one_group, np.zeros(1, dtype=np.int64), seed, sample)
+    law = replace(law, box_of_group=box_of_group, sample=sample, sampled_tokens=sample.tokens)
+    return law.moved(places(law.inclusion))
+
+
 def _estimates(
-    weights: FloatArray, choice: Choice, group_of: IntArray, box_of: IntArray, seed: int
-) -> tuple[FloatArray, FloatArray, FloatArray, int]:
-    """Inclusion (layers, experts), touch of groups and boxes (layers, …), tokens sampled."""
+    weights: FloatArray,
+    choice: Choice,
+    partitions: Sequence[IntArray],
+    seed: int,
+    sample: Sample | None,
+) -> tuple[FloatArray, list[FloatArray], int]:
+    """Inclusion (layers, experts), touches (layers, parts) by partition, and tokens sampled.
+
+    Partitions give the part (layers, experts) of each expert; the further ones follow from the
+    first one.
+    """
     layers, experts = weights.shape
-    popularities, popularity_of = _alike(weights)
+    popularities, popularity_of = alike(weights)
     tokens = sample_tokens(len(popularities))
     inclusion = np.empty((layers, experts))
-    touch_group = np.empty((layers, int(group_of.max()) + 1))
-    touch_box = np.empty((layers, int(box_of.max()) + 1))
+    touch = [np.empty((layers, int(part_of.max()) + 1)) for part_of in partitions]
     for number, popularity in enumerate(popularities):
         sharing = np.flatnonzero(popularity_of == number)
-        placements, placement_of = _alike(group_of[sharing])
+        placements, placement_of = alike(partitions[0][sharing])
         firsts = [sharing[placement_of == place][0] for place in range(len(placements))]
-        partitions = [np.arange(experts), *group_of[firsts], *box_of[firsts]]
+        flat = [part_of[first] for part_of in partitions for first in firsts]
         generator = stream(seed, "routing sample", number)
-        picked, *touch = touches(popularity, choice, partitions, tokens, generator)
+        picks = sampled_picks(popularity, choice, tokens, generator)
+        picked, *found = touches(
+            popularity,
+            choice,
+            [np.arange(experts), *flat],
+            picks if sample is None else [sample.picks[number].astype(np.int64)],
+        )
         inclusion[sharing] = _calibrated(picked, choice.experts_per_token)
-        touch_group[sharing] = np.array(touch[: len(firsts)])[placement_of]
-        touch_box[sharing] = np.array(touch[len(firsts) :])[placement_of]
-    return inclusion, touch_group, touch_box, tokens
-
-
-def _alike(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:
-    """The different rows in the order in which they appear, and for each row which it is."""
-    _, first, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return rows[first[order]], np.argsort(order)[number.ravel()]
+        for place, of_partition in enumerate(touch):
+            start = place * len(firsts)
+            of_partition[sharing] = np.array(found[start : start + len(firsts)])[placement_of]
+    return inclusion, touch, tokens
 
 
 def _calibrated(inclusion: FloatArray, chosen: int) -> FloatArray:

@@ -1,19 +1,23 @@
 """How popular experts are: a Plackett-Luce weight for each expert of each layer.
 
 A token picks experts one after another, each time in proportion to the weights of those that
-are left. Weights hold for a whole run; drift within a run is not modelled.
+are left. Weights hold for a whole run, or drift: then some experts of each layer swap theirs every
+so many steps, so that how uneven popularity is stays, and who is popular changes.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.errors import ScenarioError
+from sim.experts.recorded import recorded_weights
 from sim.rng import stream
 from sim.spec.popularity import (
     DirichletPopularity,
+    Drift,
     LognormalPopularity,
     Popularity,
     TablePopularity,
+    TracePopularity,
     ZipfPopularity,
 )
 
@@ -38,13 +42,35 @@ def _unscaled(popularity: Popularity, layers: int, experts: int, seed: int) -> F
             ranks = np.arange(1, experts + 1, dtype=np.float64)
             return np.tile(ranks**-exponent, (layers, 1))
         case LognormalPopularity(sigma=sigma):
-            return np.exp(sigma * generator.standard_normal(shape))
+            return np.exp(_by_layer(sigma, layers) * generator.standard_normal(shape))
         case DirichletPopularity(concentration=concentration):
             # Only ratios count, so the gamma variables need not be divided by their sum.
             return generator.standard_gamma(concentration, shape) + np.finfo(np.float64).tiny
         case TablePopularity():
             return _table(popularity, layers, experts)
+        case TracePopularity(file=file):
+            return recorded_weights(file, layers, experts)
     return np.ones(shape)
+
+
+def drifted(weights: FloatArray, drift: Drift, change: int, seed: int) -> FloatArray:
+    """Weights (layers, experts) after one more change, of this number."""
+    generator = stream(seed, "expert drift", change)
+    layers, experts = weights.shape
+    swapping = max(2, round(drift.swapped_share * experts))
+    order = generator.permuted(np.tile(np.arange(experts), (layers, 1)), axis=1)
+    places = order[:, :swapping]
+    changed = weights.copy()
+    dealt = generator.permuted(np.take_along_axis(weights, places, axis=1), axis=1)
+    np.put_along_axis(changed, places, dealt, axis=1)
+    return changed
+
+
+def _by_layer(sigma: float | tuple[float, ...], layers: int) -> FloatArray:
+    """(layers, 1): given for points that are spread evenly over the layers."""
+    points = np.atleast_1d(np.asarray(sigma, dtype=np.float64))
+    places = np.linspace(0.0, len(points) - 1.0, layers)
+    return np.interp(places, np.arange(len(points)), points)[:, None]
 
 
 def _table(popularity: TablePopularity, layers: int, experts: int) -> FloatArray:

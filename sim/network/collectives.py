@@ -12,7 +12,7 @@ from sim.errors import ScenarioError
 from sim.network import algorithms as by
 from sim.network.algorithms import Planner, after, boxes_of
 from sim.network.choice import Choice
-from sim.network.patterns import Flow, Group, Pattern, Plan, Stage, pattern_of
+from sim.network.patterns import Flow, Group, Pattern, Plan, Send, Stage, pattern_of, sent
 from sim.network.routes import Network
 
 AUTO = "auto"
@@ -74,6 +74,15 @@ def p2p(network: Network, source: int, target: int) -> Pattern:
     links = tuple((link, 1.0) for link in network.route(source, target))
     latency_s = network.latency_s(source, target)
     return pattern_of("p2p", [[Stage([Flow(links, 1.0)], latency_s, steps=1, messages=1)]])
+
+
+def sends(network: Network, groups: Sequence[Sequence[tuple[int, int]]]) -> Choice:
+    """Each group of pairs sends its bytes from the first to the second of each pair, all at once.
+
+    A device is in one pair only.
+    """
+    plans = [[sent(network, [Send(*pair, 1.0) for pair in pairs])] for pairs in groups]
+    return Choice.of([pattern_of("sends", plans)], network.capacity_bytes_per_s)
 
 
 def _choice(

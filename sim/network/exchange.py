@@ -25,7 +25,7 @@ from sim.network.crossing import (
 )
 from sim.network.loads import FloatArray, IntArray, Loads, Spread, mask_of
 from sim.network.routes import Network
-from sim.network.stages import Protocol, Ways, boxes_of, stages_of
+from sim.network.stages import Protocol, Side, Ways, stages_of
 from sim.network.sums import SetSums, sums_of_runs
 
 
@@ -77,8 +77,8 @@ class Exchange:
     def loads(self, source_share: ArrayLike, weights: ArrayLike, token_bytes: float) -> Loads:
         """The loads where source s sends source_share[s] of the weights (..., K).
 
-        K: the tokens for each device; per-node: behind them the tokens for each box, in the order
-        in which the devices name the boxes. source_share (sources,) adds up to 1.
+        K: the tokens for each target; per-node: behind them the tokens for each box, in the order
+        in which the targets name the boxes. source_share (sources,) adds up to 1.
         """
         spread = self.spread(source_share, token_bytes)
         return self.loads_of(spread, self.weight_sums.of(np.asarray(weights, dtype=np.float64)))
@@ -127,14 +127,27 @@ class Sources(NamedTuple):
     """(links,) The flows of sources that send anything."""
 
 
-def dispatch(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
-    """To the experts' devices: straight, or (per-node) once into each box and on from there."""
-    return _exchange(network, devices, protocol, is_back=False)
+def dispatch(
+    network: Network,
+    devices: Sequence[int],
+    protocol: Protocol,
+    sources: Sequence[int] | None = None,
+) -> Exchange:
+    """To the experts' devices: straight, or (per-node) once into each box and on from there.
+
+    Tokens come from the sources; by default from the experts' devices themselves.
+    """
+    return _exchange(network, sources or devices, devices, protocol, is_back=False)
 
 
-def combine(network: Network, devices: Sequence[int], protocol: Protocol) -> Exchange:
+def combine(
+    network: Network,
+    devices: Sequence[int],
+    protocol: Protocol,
+    sources: Sequence[int] | None = None,
+) -> Exchange:
     """The way back of the same tokens; per-node: added up in the box before they leave it."""
-    return _exchange(network, devices, protocol, is_back=True)
+    return _exchange(network, sources or devices, devices, protocol, is_back=True)
 
 
 def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike) -> Loads:
@@ -159,18 +172,24 @@ def all_to_all_v(network: Network, devices: Sequence[int], sent_bytes: ArrayLike
 
 
 def _exchange(
-    network: Network, devices: Sequence[int], protocol: Protocol, *, is_back: bool
+    network: Network,
+    from_devices: Sequence[int],
+    to_devices: Sequence[int],
+    protocol: Protocol,
+    *,
+    is_back: bool,
 ) -> Exchange:
-    boxes = boxes_of(network, devices)
-    stages = stages_of(devices, boxes, protocol)
+    sources, targets = Side.of(network, from_devices), Side.of(network, to_devices)
+    stages = stages_of(sources, targets, protocol)
     if is_back:
         stages = [[part._replace(start=part.end, end=part.start) for part in one] for one in stages]
-    weights = len(devices) + (len(boxes) if protocol == "per-node" else 0)
-    width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(devices)))
+    boxes = list(targets.boxes.values())
+    weights = len(to_devices) + (len(boxes) if protocol == "per-node" else 0)
+    width = len(boxes[0]) if len(boxes) > 1 else max(1, isqrt(len(to_devices)))
     crossing = crossing_of_links(network, [part for one in stages for part in one])
     capacity_bytes_per_s = network.capacity_bytes_per_s
     ways = Ways.of(network, stages)
-    return _compiled(crossing, ways, (len(devices), weights), width, capacity_bytes_per_s)
+    return _compiled(crossing, ways, (len(from_devices), weights), width, capacity_bytes_per_s)
 
 
 def _compiled(

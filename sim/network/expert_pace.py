@@ -93,6 +93,8 @@ class Experts(NamedTuple):
 
     experts: int
     processors: int | None
+    sources: Sequence[int] | None = None
+    """Where the tokens are, if not on the experts' devices."""
 
 
 def paced_exchange(
@@ -103,23 +105,28 @@ def paced_exchange(
     profile: EngineProfile,
     of: Experts,
 ) -> PacedExchange:
-    """By kernels for experts where such were measured; else as any all-to-all."""
+    """By kernels for experts where such were measured; else as any all-to-all.
+
+    The devices are those of the experts.
+    """
     traffic = (
         None if profile.communication is None else profile.communication.experts.get(direction)
     )
     if profile.communication is None or traffic is None or of.processors is None:
         return _as_any(network, make, profile)
     efficiency = _efficiency_by_kind(profile.communication, traffic, network)
-    if not _reaches(network, devices, efficiency):
+    sources = of.sources or devices
+    if not _reaches(network, sources[0], devices, efficiency):
         return _as_any(network, make, profile)
     reached = np.array([efficiency.get(kind, 1.0) for kind in network.link_kinds])
     fast = replace(network, capacity_bytes_per_s=network.capacity_bytes_per_s * reached)
     exchange = make(fast)
-    home = network.box_of[devices[0]]
+    home = network.box_of[sources[0]]
     far = sum(network.box_of[device] != home for device in devices) / len(devices)
     latency_s = exchange.latency_s + before_s(traffic, of.experts, of.experts * far)
     processors = busy_processors(of.experts, of.processors)
-    is_measured = _is_measured(network, exchange, len(devices), traffic.fitted_to)
+    is_alike = tuple(sources) == tuple(devices)
+    is_measured = is_alike and _is_measured(network, exchange, len(devices), traffic.fitted_to)
     pace = ExpertPace(traffic, float(latency_s), processors, fast.capacity_bytes_per_s, is_measured)
     return PacedExchange(exchange, pace)
 
@@ -157,7 +164,7 @@ def _efficiency_by_kind(
     return {kind: traffic.link_efficiency[name] for kind, name in known.items() if name is not None}
 
 
-def _reaches(network: Network, devices: Sequence[int], kinds: Collection[str]) -> bool:
-    """Whether there is a link of such a kind on the way from the first device to every other."""
-    routes = [network.route(devices[0], device) for device in devices[1:]]
+def _reaches(network: Network, source: int, devices: Sequence[int], kinds: Collection[str]) -> bool:
+    """Whether there is a link of such a kind on the way from this device to every other."""
+    routes = [network.route(source, device) for device in devices if device != source]
     return all(any(network.link_kinds[link] in kinds for link in route) for route in routes)

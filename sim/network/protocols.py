@@ -23,7 +23,7 @@ from sim.spec.engine_profile import EngineProfile
 Way = Literal["chain", "direct", "in-switch"]
 WAYS: dict[str, Way] = {
     **dict.fromkeys(("ring", "tree", "hierarchical"), "chain"),
-    **dict.fromkeys(("direct", "one-shot", "two-shot"), "direct"),
+    **dict.fromkeys(("direct", "one-shot", "two-shot", "sends"), "direct"),
     "in-switch": "in-switch",
 }
 """Of sending, by the name of the algorithm."""

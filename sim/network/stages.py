@@ -28,54 +28,69 @@ class Ways(NamedTuple):
         return cls(sum(slowest_s), sum(map(bool, pairs)), max(sent.values(), default=0))
 
 
-def stages_of(
-    devices: Sequence[int], boxes: list[list[int]], protocol: Protocol
-) -> list[list[Part]]:
-    """One stage straight, or two over the entries of the boxes."""
+class Side(NamedTuple):
+    """The devices at one end of an exchange."""
+
+    devices: tuple[int, ...]
+    boxes: dict[int, list[int]]
+    """Of each box, the places of its devices among them; boxes in the order of their first."""
+
+    @classmethod
+    def of(cls, network: Network, devices: Sequence[int]) -> "Side":
+        """These devices, in the order in which shares or weights name them."""
+        boxes: defaultdict[int, list[int]] = defaultdict(list)
+        for place, device in enumerate(devices):
+            boxes[network.box_of[device]].append(place)
+        return cls(tuple(devices), dict(boxes))
+
+
+def stages_of(sources: Side, targets: Side, protocol: Protocol) -> list[list[Part]]:
+    """One stage straight, or two over the entries of the targets' boxes."""
     if protocol == "per-node":
-        return [_into_boxes(devices, boxes), _inside_boxes(devices, boxes)]
-    return [_straight(devices)]
+        return [_into_boxes(sources, targets), _inside_boxes(sources, targets)]
+    return [_straight(sources, targets)]
 
 
-def boxes_of(network: Network, devices: Sequence[int]) -> list[list[int]]:
-    """The places in `devices` of each box's, the boxes in order of their first."""
-    boxes: defaultdict[int, list[int]] = defaultdict(list)
-    for place, device in enumerate(devices):
-        boxes[network.box_of[device]].append(place)
-    return list(boxes.values())
-
-
-def _straight(devices: Sequence[int]) -> list[Part]:
+def _straight(sources: Side, targets: Side) -> list[Part]:
     return [
         Part(source, target, start, end)
-        for source, start in enumerate(devices)
-        for target, end in enumerate(devices)
-        if source != target
+        for source, start in enumerate(sources.devices)
+        for target, end in enumerate(targets.devices)
+        if start != end
     ]
 
 
-def _into_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
-    """Each box's tokens to the device there that has the source's place in its own box."""
+def _into_boxes(sources: Side, targets: Side) -> list[Part]:
+    """Each box's tokens to the target there that has the source's place in its own box."""
     return [
-        Part(source, len(devices) + number, devices[source], devices[entry])
-        for source, number, entry in _entries(boxes)
+        Part(source, len(targets.devices) + number, sources.devices[source], targets.devices[entry])
+        for source, number, entry in _entries(sources, targets)
     ]
 
 
-def _inside_boxes(devices: Sequence[int], boxes: list[list[int]]) -> list[Part]:
+def _inside_boxes(sources: Side, targets: Side) -> list[Part]:
     """From where they entered to their devices; from sources of the same box straight."""
-    own = [(source, number, source) for number, box in enumerate(boxes) for source in box]
+    entered = [
+        (source, number, targets.devices[entry])
+        for source, number, entry in _entries(sources, targets)
+    ]
+    own = [
+        (source, number, sources.devices[source])
+        for number, box in enumerate(targets.boxes)
+        for source in sources.boxes.get(box, [])
+    ]
+    members = list(targets.boxes.values())
     return [
-        Part(source, target, devices[entry], devices[target])
-        for source, number, entry in [*_entries(boxes), *own]
-        for target in boxes[number]
+        Part(source, target, start, targets.devices[target])
+        for source, number, start in [*entered, *own]
+        for target in members[number]
     ]
 
 
-def _entries(boxes: list[list[int]]) -> Iterator[tuple[int, int, int]]:
-    """Source, number of another box, and the place there at which the source's tokens enter."""
-    for home in boxes:
-        for place, source in enumerate(home):
-            for number, box in enumerate(boxes):
-                if box is not home:
-                    yield source, number, box[place % len(box)]
+def _entries(sources: Side, targets: Side) -> Iterator[tuple[int, int, int]]:
+    """Source, number of another box, and the target there at which the source's tokens enter."""
+    for home, members in sources.boxes.items():
+        for place, source in enumerate(members):
+            for number, (box, there) in enumerate(targets.boxes.items()):
+                if box != home:
+                    yield source, number, there[place % len(there)]

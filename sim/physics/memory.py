@@ -1,20 +1,21 @@
 """What lies in a device's memory: weights, working space, states, and room for keys and values.
 
 One rank's cache is as large on each of its devices, so the tokens of a rank are those of a device.
+Where routed experts or the cache lie on devices of their own, each kind of device holds its part.
 Windowed layers are given room for every token, as engines without a separate pool for them do. The
 states of linear layers are kept ready for as many sequences as the engine serves at a time.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from sim.physics.activations import EVERYTHING, Holding, activation_bytes
 from sim.physics.parameters import STATE_ELEMENT, Split, kv_heads_on_device, tensors
 from sim.physics.sparse_attention_operators import index_key_bytes
 from sim.physics.work import Real
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.model import LatentAttention, ModelSpec
 from sim.spec.scenario import Engine, Precision
-
-_LOGIT_BYTES = ELEMENT_BYTES["fp32"]  # engines sample from logits in fp32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,21 @@ class Footprint:
 
     @property
     def kv_blocks(self) -> int:
-        """Whole blocks that fit."""
+        """Whole blocks that fit; none where no keys and values are held."""
         block_bytes = self.kv_block_tokens * self.kv_bytes_per_token
+        if not block_bytes:
+            return 0
         return max(0, int(self.kv_bytes // block_bytes))
 
     @property
     def kv_tokens(self) -> int:
         """Tokens that fit, in whole blocks."""
         return self.kv_blocks * self.kv_block_tokens
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for all, and for a block of the cache where that is held."""
+        return self.kv_blocks > 0 if self.kv_bytes_per_token else self.kv_bytes >= 0
 
 
 def footprint(
@@ -58,16 +66,30 @@ def footprint(
     ep: int = 1,
     expert_tp: int = 1,
     shared_tp: int | None = None,
+    dp: int | None = None,
+    redundant_experts: int = 0,
+    holds: Collection[Holding] = EVERYTHING,
 ) -> Footprint:
     """The memory of each device of a replica; experts lie evenly over `ep * expert_tp` devices.
 
-    `shared_tp` devices (by default tp) share the weights of the shared experts.
+    Of `redundant_experts` of each layer there is a further copy. `shared_tp` devices (by default
+    tp) share the weights of the shared experts. `dp` ranks (by default as many as have tp of these
+    devices each) send tokens to the experts.
     """
+    copies = redundant_experts * len(model.expert_layers) if "experts" in holds else 0
+    copies_bytes = copies * expert_bytes(model, precision) / (ep * expert_tp)
     return Footprint(
         usable_bytes=device.memory_bytes * engine.memory_share - engine.reserve_bytes,
         weights_bytes=weights_bytes(
-            model, precision, tp=tp, ep=ep, expert_tp=expert_tp, shared_tp=shared_tp
-        ),
+            model,
+            precision,
+            tp=tp,
+            ep=ep,
+            expert_tp=expert_tp,
+            shared_tp=shared_tp,
+            holds=holds,
+        )
+        + copies_bytes,
         activation_bytes=activation_bytes(
             model,
             precision,
@@ -75,9 +97,13 @@ def footprint(
             engine.max_sequences,
             tp=tp,
             expert_tp=expert_tp,
+            ranks_per_group=None if dp is None else dp / ep,
+            holds=holds,
         ),
-        state_bytes=engine.max_sequences * state_bytes_per_sequence(model, precision, tp=tp),
-        kv_bytes_per_token=kv_bytes_per_token(model, precision, tp=tp),
+        state_bytes=engine.max_sequences * state_bytes_per_sequence(model, precision, tp=tp)
+        if "cache" in holds
+        else 0.0,
+        kv_bytes_per_token=kv_bytes_per_token(model, precision, tp=tp) if "cache" in holds else 0.0,
         kv_block_tokens=engine.kv_block_tokens,
     )
 
@@ -90,6 +116,7 @@ def weights_bytes(
     ep: int = 1,
     expert_tp: int = 1,
     shared_tp: int | None = None,
+    holds: Collection[Holding] = EVERYTHING,
 ) -> float:
     """Weights on one device."""
     weights, others = ELEMENT_BYTES[precision.weights], ELEMENT_BYTES[precision.activations]
@@ -100,10 +127,25 @@ def weights_bytes(
         "shared": shared_tp or tp,
         "experts": ep * expert_tp,
     }
-    return sum(
+    held = (
         tensor.elements * (weights if tensor.is_quantised else others) / ways[tensor.split]
         for tensor in tensors(model)
+        if ("experts" if tensor.split == "experts" else "ranks") in holds
     )
+    return sum(held, 0.0)
+
+
+def expert_bytes(model: ModelSpec, precision: Precision) -> float:
+    """Weights of one routed expert of one layer; 0 of a dense model."""
+    if model.experts is None:
+        return 0.0
+    weights, others = ELEMENT_BYTES[precision.weights], ELEMENT_BYTES[precision.activations]
+    total_bytes = sum(
+        tensor.elements * (weights if tensor.is_quantised else others)
+        for tensor in tensors(model)
+        if tensor.split == "experts"
+    )
+    return total_bytes / (len(model.expert_layers) * model.experts.experts)
 
 
 def kv_bytes_per_token(model: ModelSpec, precision: Precision, *, tp: int = 1) -> float:
@@ -136,26 +178,6 @@ def state_bytes_per_sequence(model: ModelSpec, precision: Precision, *, tp: int 
     return linear.layers * state_bytes / tp
 
 
-def activation_bytes(
-    model: ModelSpec,
-    precision: Precision,
-    step_tokens: int,
-    sequences: int,
-    *,
-    tp: int = 1,
-    expert_tp: int = 1,
-) -> float:
-    """Working space for the largest step.
-
-    Two hidden vectors a token (residual and input), the widest part of a layer (its inputs and
-    outputs at one time), and the logits of each sequence. Experts are taken to be balanced. A model
-    of an engine's peak, not of its allocator: fragmentation and CUDA graphs belong to memory_share.
-    """
-    per_token = 2 * model.hidden_size + max(_widest(model, tp, expert_tp))
-    logits_bytes = sequences * model.vocabulary / tp * _LOGIT_BYTES
-    return step_tokens * per_token * ELEMENT_BYTES[precision.activations] + logits_bytes
-
-
 def decompressed_bytes(
     model: ModelSpec, precision: Precision, kv_tokens: Real, *, tp: int = 1
 ) -> Real:
@@ -168,37 +190,6 @@ def decompressed_bytes(
     assert isinstance(attention, LatentAttention), "only latent attention is decompressed"
     per_head = attention.nope_size + attention.rope_size + attention.value_size
     return kv_tokens * per_head * attention.heads / tp * ELEMENT_BYTES[precision.kv]
-
-
-def _widest(model: ModelSpec, tp: int, expert_tp: int) -> list[float]:
-    """Elements a token of each part of a layer."""
-    rows = 3 if model.gated else 2  # gate and up, and their product
-    parts = [_attention_width(model, tp), _linear_width(model, tp)]
-    if model.experts is None or len(model.expert_layers) < model.layers:
-        parts.append(rows * model.intermediate_size / tp)
-    if model.experts is not None:
-        # tp * dp devices hold the copies of dp ranks, expert_tp of them the same ones.
-        copies = model.experts.experts_per_token * expert_tp / tp
-        copy = 2 * model.hidden_size + rows * model.experts.intermediate_size / expert_tp
-        parts.append(copies * copy)
-    return parts
-
-
-def _attention_width(model: ModelSpec, tp: int) -> float:
-    """Queries, keys, values and the context vectors."""
-    attention = model.attention
-    heads = attention.heads / tp
-    if isinstance(attention, LatentAttention):
-        query = attention.nope_size + attention.rope_size
-        return heads * (2 * query + 2 * attention.value_size)
-    rows = 2 + attention.output_gate
-    return (rows * heads + 2 * kv_heads_on_device(attention, tp)) * attention.head_size
-
-
-def _linear_width(model: ModelSpec, tp: int) -> float:
-    """Queries, keys, values, the output gate and what comes out."""
-    linear = model.linear
-    return (linear.convolved_elements + 2 * linear.value_elements) / tp if linear else 0.0
 
 
 def _kv_ways(model: ModelSpec, tp: int) -> float:

@@ -6,19 +6,19 @@ that does not divide, a model that does not fit, devices that cannot reach one a
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.experts.law import RoutingLaw, routing_law
-from sim.experts.placement import group_of
-from sim.experts.popularity import weights
-from sim.experts.routing import Choice
+from sim.experts.law import RoutingLaw
 from sim.network.changes import NetworkChange, devices_named, network_changes, pairs_of
 from sim.network.routes import Network
 from sim.physics.memory import Footprint, footprint
-from sim.serving.layout import ReplicaLayout, replica_layouts
+from sim.serving.expert_schedule import ExpertLaws
+from sim.serving.layout import Place, ReplicaLayout, replica_layouts
+from sim.serving.rebalancing import rebalances
 from sim.serving.step_pricing import StepPricer
 from sim.spec.model import LatentAttention
 from sim.spec.network_events import Movement
@@ -31,11 +31,16 @@ class DeployedReplica:
     """One replica, ready to serve."""
 
     layout: ReplicaLayout
-    footprint: Footprint
-    """Of each of its devices."""
+    footprints: tuple[Footprint, ...]
+    """Of each device of each of its places."""
     law: RoutingLaw | None
     """How its tokens choose experts; None for a dense model."""
     pricer: StepPricer
+
+    @property
+    def footprint(self) -> Footprint:
+        """Of each device that holds its cache."""
+        return self.footprints[self.layout.places.index(self.layout.cores)]
 
 
 class DeployedMovement(NamedTuple):
@@ -62,15 +67,21 @@ def deploy(scenario: Scenario) -> DeployedScenario:
     """Lay out, check and price a scenario; ScenarioError says what would do."""
     _check_mla(scenario)
     network = Network.of(scenario.topology)
-    laws: dict[tuple[int, ...], RoutingLaw] = {}
+    laws: dict[tuple[int, ...], ExpertLaws] = {}
     replicas = []
     for number, layout in enumerate(replica_layouts(scenario)):
         _check_arithmetic(scenario, layout)
         _check_reach(network, layout)
         _check_boxes(scenario, layout, network)
-        law = _law(scenario, layout, network, laws)
-        pricer = StepPricer(scenario, layout, network, law, number)
-        replicas.append(DeployedReplica(layout, _footprint(scenario, layout), law, pricer))
+        of_experts = _laws(scenario, layout, network, laws)
+        law = None if of_experts is None else of_experts.after(0)
+        drifts = scenario.experts.drift.every_steps is not None
+        changing = of_experts if drifts or rebalances(scenario, layout) else None
+        pricer = StepPricer(scenario, layout, network, law, number, changing)
+        found = footprints(scenario, layout)
+        for place, memory in zip(layout.places, found, strict=True):
+            _check_room(scenario, place, memory)
+        replicas.append(DeployedReplica(layout, found, law, pricer))
     changes = tuple(network_changes(network, scenario.links))
     return DeployedScenario(
         scenario, network, tuple(replicas), changes, tuple(_movements(scenario, network))
@@ -95,29 +106,42 @@ def _movements(scenario: Scenario, network: Network) -> Iterator[DeployedMovemen
         yield DeployedMovement(one, pairs)
 
 
-def _footprint(scenario: Scenario, layout: ReplicaLayout) -> Footprint:
-    found = footprint(
-        scenario.model,
-        scenario.deployment.precision,
-        layout.device,
-        scenario.engine,
-        tp=layout.tp,
-        ep=layout.ep,
-        expert_tp=layout.expert_tp,
-        shared_tp=layout.shared_tp,
+def footprints(scenario: Scenario, layout: ReplicaLayout) -> tuple[Footprint, ...]:
+    """The memory of each device of each place, whether there is room or not."""
+    return tuple(
+        footprint(
+            scenario.model,
+            scenario.deployment.precision,
+            place.device,
+            scenario.engine,
+            tp=layout.tp,
+            ep=layout.ep,
+            expert_tp=layout.expert_tp,
+            shared_tp=layout.shared_tp,
+            dp=layout.dp if layout.has_own_experts else None,
+            redundant_experts=scenario.experts.redundant_experts,
+            holds=place.holds,
+        )
+        for place in layout.places
     )
-    if found.kv_blocks > 0:
-        return found
+
+
+def _check_room(scenario: Scenario, place: Place, found: Footprint) -> None:
+    if found.fits:
+        return
     states, fewer = "", "'max_step_tokens'"
     if found.state_bytes:
         states = f", {readable(found.state_bytes, 'B')} of states of linear layers"
         fewer = "'max_step_tokens' or 'max_sequences'"
+    cache = ""
+    if found.kv_bytes_per_token:
+        block_bytes = found.kv_bytes_per_token * found.kv_block_tokens
+        cache = f" and at least one block of {readable(block_bytes, 'B')} of keys and values"
     raise ScenarioError(
-        f"deployment: {scenario.model.name} does not fit: each {layout.device.name} has "
+        f"deployment: {scenario.model.name} does not fit: each {place.device.name} has "
         f"{readable(found.usable_bytes, 'B')} to use (engine.memory_share) for "
         f"{readable(found.weights_bytes, 'B')} of weights, "
-        f"{readable(found.activation_bytes, 'B')} of activations{states} and at least one block of "
-        f"{readable(found.kv_bytes_per_token * found.kv_block_tokens, 'B')} of keys and values; "
+        f"{readable(found.activation_bytes, 'B')} of activations{states}{cache}; "
         f"use more devices a replica, smaller 'precision', or fewer {fewer}"
     )
 
@@ -130,15 +154,21 @@ def _check_mla(scenario: Scenario) -> None:
             f"engine.mla: 'expanded' is not modelled for {scenario.model.name}, which attends to "
             "chosen tokens; write 'auto' or 'absorbed'"
         )
+    own_cores = [pool.attention.core_on for pool in scenario.deployment.pools]
+    if scenario.engine.mla == "expanded" and any(own_cores):
+        raise ScenarioError(
+            "engine.mla: 'expanded' needs the cache where the weights are, not on devices of its "
+            "own (attention.core_on); write 'auto' or 'absorbed'"
+        )
 
 
 def _check_arithmetic(scenario: Scenario, layout: ReplicaLayout) -> None:
     precision = scenario.deployment.precision
-    for name in ("weights", "kv", "activations"):
+    for place, name in product(layout.places, ("weights", "kv", "activations")):
         try:
-            layout.device.arithmetic(getattr(precision, name))
+            place.device.arithmetic(getattr(precision, name))
         except ValueError as problem:
-            known = ", ".join(layout.device.peak_flop_per_s)
+            known = ", ".join(place.device.peak_flop_per_s)
             raise ScenarioError(
                 f"deployment.precision.{name}: {problem}; its types are {known}"
             ) from problem
@@ -166,14 +196,14 @@ def _check_boxes(scenario: Scenario, layout: ReplicaLayout, network: Network) ->
             )
 
 
-def _law(
+def _laws(
     scenario: Scenario,
     layout: ReplicaLayout,
     network: Network,
-    known: dict[tuple[int, ...], RoutingLaw],
-) -> RoutingLaw | None:
-    """Replicas of one shape share their law: it takes a while to estimate."""
-    model, routed = scenario.model, scenario.model.experts
+    known: dict[tuple[int, ...], ExpertLaws],
+) -> ExpertLaws | None:
+    """Replicas of one shape share their laws: they take a while to estimate."""
+    routed = scenario.model.experts
     if routed is None:
         return None
     boxes = [network.box_of[group[0]] for group in layout.expert_groups]
@@ -181,8 +211,5 @@ def _law(
     box_of_group = np.array([numbers[box] for box in boxes])
     key = tuple(box_of_group.tolist())
     if key not in known:
-        layers, count = len(model.expert_layers), routed.experts
-        popularity = weights(scenario.experts.popularity, layers, count, scenario.seed)
-        groups = group_of(scenario.experts.placement, layers, count, layout.ep, scenario.seed)
-        known[key] = routing_law(popularity, Choice.of(routed), groups, box_of_group, scenario.seed)
+        known[key] = ExpertLaws(scenario, routed, layout.ep, box_of_group)
     return known[key]

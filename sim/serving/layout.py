@@ -1,27 +1,78 @@
-"""Which devices each replica runs on, and whether a deployment is possible at all."""
+"""Which devices each replica runs on, and what of it lies where.
 
-from collections.abc import Iterator
+It gets the next free ones, those listed, or some of the groups that are named.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.errors import ScenarioError
+from sim.physics.activations import Holding
+from sim.physics.attention_parts import Mla
+from sim.physics.attention_stages import ATTENTION, stage
+from sim.physics.work import Operator
+from sim.serving.claims import Claim, check_devices, check_group, check_number
+from sim.serving.parallelism import check_parallelism, expert_groups
 from sim.spec.device import DeviceSpec
-from sim.spec.model import GroupedAttention, ModelSpec
 from sim.spec.scenario import Pool, Scenario
+from sim.spec.topology import TopologySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Devices of one kind that do the same part of a replica's work."""
+
+    devices: tuple[int, ...]
+    device: DeviceSpec
+    holds: tuple[Holding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLayout:
-    """The devices of one replica: tp fastest, then dp."""
+    """The devices of one replica: of attention, of cores, of experts; tp fastest, then dp."""
 
     pool: Pool
     number: int
     """Within its pool."""
-    devices: tuple[int, ...]
-    device: DeviceSpec
-    """All of a replica's devices are of one kind."""
+    places: tuple[Place, ...]
+    """Attention's first."""
     ep: int
     expert_tp: int
     moe_entry: str
+
+    @property
+    def devices(self) -> tuple[int, ...]:
+        """All of them, place after place."""
+        return tuple(device for place in self.places for device in place.devices)
+
+    @property
+    def device(self) -> DeviceSpec:
+        """Attention's kind."""
+        return self.places[0].device
+
+    @property
+    def attention(self) -> Place:
+        """The ranks: all of them but what lies elsewhere."""
+        return self.places[0]
+
+    @property
+    def cores(self) -> Place:
+        """Where the cache is, and with it the cores of attention."""
+        return self._holding("cache")
+
+    @property
+    def experts(self) -> Place:
+        """Where the routed experts are, or would be."""
+        return self._holding("experts")
+
+    @property
+    def has_own_cores(self) -> bool:
+        """Whether the cache lies on devices of its own."""
+        return self.cores is not self.attention
+
+    @property
+    def has_own_experts(self) -> bool:
+        """Whether the routed experts lie on devices of their own."""
+        return self.experts is not self.attention
 
     @property
     def tp(self) -> int:
@@ -40,138 +91,117 @@ class ReplicaLayout:
 
     @property
     def ranks(self) -> list[tuple[int, ...]]:
-        """The devices of each rank."""
-        starts = range(0, len(self.devices), self.tp)
-        return [self.devices[start : start + self.tp] for start in starts]
+        """The devices of attention of each rank."""
+        return _parts(self.attention.devices, self.tp)
+
+    @property
+    def core_ranks(self) -> list[tuple[int, ...]]:
+        """The devices of each rank's cache."""
+        return _parts(self.cores.devices, self.tp)
 
     @property
     def expert_groups(self) -> list[tuple[int, ...]]:
         """The devices of each group of experts."""
-        starts = range(0, len(self.devices), self.expert_tp)
-        return [self.devices[start : start + self.expert_tp] for start in starts]
+        return _parts(self.experts.devices, self.expert_tp)
+
+    def mla(self, asked: Mla) -> Mla:
+        """How latent attention is computed: absorbed where the cache is without the weights."""
+        return "absorbed" if self.has_own_cores else asked
+
+    def slice_of(self, place: Place) -> slice:
+        """Where a place's devices stand among all."""
+        number = [one is place for one in self.places].index(True)
+        first = sum(len(one.devices) for one in self.places[:number])
+        return slice(first, first + len(place.devices))
+
+    def place_of(self, operator: Operator) -> Place:
+        """Where a kernel other than the routed experts runs."""
+        is_core = operator.phase in ATTENTION and stage(operator.name) == "core"
+        return self.cores if is_core else self.attention
+
+    def _holding(self, what: Holding) -> Place:
+        return next(place for place in self.places if what in place.holds)
 
 
 def replica_layouts(scenario: Scenario) -> list[ReplicaLayout]:
     """Every replica of every pool on its devices; ScenarioError where that cannot be."""
-    kinds = scenario.topology.devices
     layouts: list[ReplicaLayout] = []
     taken: set[int] = set()
     for index, pool in enumerate(scenario.deployment.pools):
         where = f"deployment.pools.{index}"
-        _check_parallelism(pool, scenario.model, where)
-        free = (number for number in range(len(kinds)) if number not in taken)
-        for number, devices in enumerate(_devices(pool, free, len(kinds), where)):
-            _check_devices(devices, taken, kinds, where)
-            taken.update(devices)
-            layouts.append(_layout(pool, number, devices, kinds[devices[0]], scenario.model))
+        check_parallelism(pool, scenario.model, where)
+        claims = _claims(pool, scenario, where)
+        by_claim = [_devices(pool, claim, scenario.topology, taken, where) for claim in claims]
+        for number in range(pool.replicas):
+            places = tuple(
+                _place(claim, devices[number], scenario.topology)
+                for claim, devices in zip(claims, by_claim, strict=True)
+            )
+            layouts.append(_layout(pool, number, places, is_dense=scenario.model.experts is None))
     return layouts
 
 
-def _layout(
-    pool: Pool, number: int, devices: tuple[int, ...], device: DeviceSpec, model: ModelSpec
-) -> ReplicaLayout:
-    experts = pool.experts
-    is_dense = model.experts is None
-    expert_tp = 1 if is_dense else experts.expert_tp
-    ep = 1 if is_dense else len(devices) // expert_tp
-    entry = experts.moe_entry or ("replicate" if ep == 1 and pool.attention.dp == 1 else "scatter")
-    return ReplicaLayout(pool, number, devices, device, ep, expert_tp, entry)
+def _claims(pool: Pool, scenario: Scenario, where: str) -> list[Claim]:
+    attention, experts = pool.attention, pool.experts
+    of_ranks = f"tp {attention.tp} x dp {attention.dp}"
+    held: list[Holding] = ["ranks"]
+    others: list[Claim] = []
+    if attention.core_on is None:
+        held.append("cache")
+    else:
+        key, size = "attention.core_on", pool.attention_devices
+        others.append(Claim(("cache",), key, attention.core_on, size, of_ranks))
+    if experts.on is None:
+        held.append("experts")
+    else:
+        ep, expert_tp = expert_groups(pool), experts.expert_tp
+        made_of = f"ep {ep} x expert_tp {expert_tp}"
+        others.append(Claim(("experts",), "experts.on", experts.on, ep * expert_tp, made_of))
+    group = attention.on
+    if group is None and others:
+        group = _first_group(scenario.topology, [claim.group for claim in others])
+    claim = Claim(tuple(held), "attention.on", group, pool.attention_devices, of_ranks)
+    for one in (claim, *others):
+        check_group(one, pool, scenario.topology, where)
+    return [claim, *others]
+
+
+def _first_group(topology: TopologySpec, named: Sequence[str | None]) -> str:
+    """The first group of devices that is not named; if all are, the first."""
+    groups = list(dict.fromkeys(topology.device_groups))
+    return next((group for group in groups if group not in named), groups[0])
 
 
 def _devices(
-    pool: Pool, free: Iterator[int], in_cluster: int, where: str
-) -> Iterator[tuple[int, ...]]:
-    size = pool.devices_per_replica
-    needed = size * pool.replicas
-    numbers = list(free) if pool.devices is None else list(pool.devices)
-    if len(numbers) < needed or (pool.devices is not None and len(numbers) != needed):
-        raise ScenarioError(
-            f"{where}: {pool.replicas} replicas of {size} devices (tp {pool.attention.tp} x dp "
-            f"{pool.attention.dp}) need {needed} devices, not the {len(numbers)} "
-            f"{'listed' if pool.devices else f'free of {in_cluster}'}; change replicas, tp, dp or "
-            "the topology"
-        )
-    for start in range(0, needed, size):
-        yield tuple(numbers[start : start + size])
+    pool: Pool, claim: Claim, topology: TopologySpec, taken: set[int], where: str
+) -> list[tuple[int, ...]]:
+    """Those of each replica, which are taken from now on."""
+    kinds, groups = topology.devices, topology.device_groups
+    able = [number for number, name in enumerate(groups) if claim.group in (None, name)]
+    numbers = [number for number in able if number not in taken]
+    if pool.devices is not None:
+        numbers = list(pool.devices)
+    check_number(pool, claim, numbers, len(able), where)
+    found = _parts(tuple(numbers[: claim.size * pool.replicas]), claim.size)
+    for devices in found:
+        check_devices(devices, taken, kinds, where)
+        taken.update(devices)
+    return found
 
 
-def _check_devices(
-    devices: tuple[int, ...], taken: set[int], kinds: tuple[DeviceSpec, ...], where: str
-) -> None:
-    for device in devices:
-        if device >= len(kinds):
-            raise ScenarioError(
-                f"{where}.devices: {device} is not a device; the topology has 0 to {len(kinds) - 1}"
-            )
-        if device in taken or devices.count(device) > 1:
-            raise ScenarioError(f"{where}.devices: {device} is used twice; give each device once")
-    names = sorted({kinds[device].name for device in devices})
-    if len(names) > 1:
-        raise ScenarioError(
-            f"{where}: one replica on devices of kinds {', '.join(names)}; "
-            "list 'devices' of one kind"
-        )
+def _place(claim: Claim, devices: tuple[int, ...], topology: TopologySpec) -> Place:
+    return Place(devices, topology.devices[devices[0]], claim.holds)
 
 
-def _check_parallelism(pool: Pool, model: ModelSpec, where: str) -> None:
-    tp, dp = pool.attention.tp, pool.attention.dp
-    if model.attention.heads % tp:
-        raise ScenarioError(
-            f"{where}.attention.tp: {tp} does not divide the {model.attention.heads} heads of "
-            f"{model.name}; choose a divisor"
-        )
-    _check_kv_heads(model, tp, where)
-    _check_linear_heads(model, tp, where)
-    if model.experts is None:
-        _check_dense(pool, model, where)
-        return
+def _layout(pool: Pool, number: int, places: tuple[Place, ...], *, is_dense: bool) -> ReplicaLayout:
     experts = pool.experts
-    ep = experts.ep if experts.ep is not None else tp * dp // experts.expert_tp
-    if ep * experts.expert_tp != tp * dp:
-        raise ScenarioError(
-            f"{where}.experts: ep {ep} x expert_tp {experts.expert_tp} must equal tp {tp} x dp {dp}"
-            f" = {tp * dp}"
-        )
-    if model.experts.experts % ep:
-        raise ScenarioError(
-            f"{where}.experts.ep: {ep} does not divide the {model.experts.experts} experts of "
-            f"{model.name}; choose a divisor"
-        )
-    if model.experts.intermediate_size % experts.expert_tp:
-        raise ScenarioError(
-            f"{where}.experts.expert_tp: {experts.expert_tp} does not divide the experts' "
-            f"intermediate_size {model.experts.intermediate_size}; choose a divisor"
-        )
-    if experts.moe_entry == "replicate" and dp > 1:
-        raise ScenarioError(
-            f"{where}.experts.moe_entry: 'replicate' needs one rank, not dp {dp}; write 'scatter'"
-        )
+    expert_tp = 1 if is_dense else experts.expert_tp
+    ep = 1 if is_dense else expert_groups(pool)
+    is_whole = ep == 1 and pool.attention.dp == 1 and experts.on is None
+    entry = experts.moe_entry or ("replicate" if is_whole else "scatter")
+    return ReplicaLayout(pool, number, places, ep, expert_tp, entry)
 
 
-def _check_kv_heads(model: ModelSpec, tp: int, where: str) -> None:
-    if isinstance(model.attention, GroupedAttention):
-        small, large = sorted((model.attention.kv_heads, tp))
-        if large % small:
-            raise ScenarioError(
-                f"{where}.attention.tp: {tp} and the {model.attention.kv_heads} kv_heads of "
-                f"{model.name} do not divide one another; choose another tp"
-            )
-
-
-def _check_linear_heads(model: ModelSpec, tp: int, where: str) -> None:
-    if model.linear is not None and model.linear.key_heads % tp:
-        raise ScenarioError(
-            f"{where}.attention.tp: {tp} does not divide the {model.linear.key_heads} key heads of "
-            f"the linear layers of {model.name}; choose a divisor"
-        )
-
-
-def _check_dense(pool: Pool, model: ModelSpec, where: str) -> None:
-    if pool.attention.dp > 1:
-        raise ScenarioError(
-            f"{where}.attention.dp: {pool.attention.dp} ranks of {model.name}, which has no "
-            "experts to share, are no replica; write dp: 1 and more 'replicas'"
-        )
-    given = pool.experts
-    if (given.ep or 1) > 1 or given.expert_tp > 1 or given.moe_entry is not None:
-        raise ScenarioError(f"{where}.experts: {model.name} has no experts; leave 'experts' out")
+def _parts(devices: tuple[int, ...], size: int) -> list[tuple[int, ...]]:
+    """These devices in groups of so many."""
+    return [devices[start : start + size] for start in range(0, len(devices), size)]

@@ -86,17 +86,23 @@ def _computed(
     if not kept:
         return inside_s, outside_s
     scenario, layout = deployed.scenario, replica.layout
-    roofline = Roofline.of(layout.device, scenario.engine.profile)
+    rooflines = {
+        place.holds: Roofline.of(place.device, scenario.engine.profile) for place in layout.places
+    }
     sums = StepSums(*np.concatenate(kept, axis=1))
     tokens = np.asarray(sums.decode_tokens + sums.prefill_tokens).sum(axis=1)
-    model, precision, mla = scenario.model, scenario.deployment.precision, scenario.engine.mla
+    model, precision = scenario.model, scenario.deployment.precision
+    mla = layout.mla(scenario.engine.mla)
     of_ranks = operators(model, precision, layout.tp, sums, mla, layout.shared_tp)
     # Ranks have a device each here; experts are the same on all, and count as often.
     of_steps = mean_experts(scenario, replica, tokens)
-    for found, times in ((of_ranks, 1), (of_steps, layout.dp)):
-        for operator in found:
-            took_s = times * operator.layers * np.asarray(roofline.seconds(operator.work))
-            covered_s = float(np.where(roofline.covers(operator.work), took_s, 0.0).sum())
-            inside_s += covered_s
-            outside_s[operator.kernel] += float(took_s.sum()) - covered_s
+    placed = [(one, 1.0, layout.place_of(one)) for one in of_ranks]
+    expert_times = len(layout.experts.devices) / layout.tp
+    placed += [(one, expert_times, layout.experts) for one in of_steps]
+    for operator, times, place in placed:
+        roofline = rooflines[place.holds]
+        took_s = times * operator.layers * np.asarray(roofline.seconds(operator.work))
+        covered_s = float(np.where(roofline.covers(operator.work), took_s, 0.0).sum())
+        inside_s += covered_s
+        outside_s[operator.kernel] += float(took_s.sum()) - covered_s
     return inside_s, outside_s

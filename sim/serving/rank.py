@@ -2,37 +2,20 @@
 
 Continuous batching with chunked prefill: first every decoding sequence, then prompts in order
 of admission, then new ones while tokens, places and cache blocks last. When decoding sequences
-outgrow the cache, the latest admitted are preempted and computed anew later.
+outgrow the cache, the latest admitted are preempted and computed anew later. Prompts that come with
+their keys and values decode from their admission on.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sim.physics.sums import StepSums, prefill, total
 from sim.physics.sums import decoding as decoding_sums
 from sim.serving.decode_batch import DecodeBatch
 from sim.serving.kv_cache import KvCache
+from sim.serving.rank_limits import RankLimits, StepOutcome
 from sim.serving.sequence import ServedSequence
-from sim.spec.model import Window
-
-
-@dataclass(frozen=True, slots=True)
-class RankLimits:
-    """What the engine allows each rank."""
-
-    max_sequences: int
-    max_step_tokens: int
-    window: Window | None = None
-
-
-class StepOutcome(NamedTuple):
-    """What one rank's part of a step brought forth."""
-
-    first_tokens: list[ServedSequence]
-    """Sequences whose prompt was completed."""
-    ended: list[ServedSequence]
 
 
 @dataclass(slots=True)
@@ -50,6 +33,8 @@ class Rank:
     _admitted: dict[ServedSequence, None] = field(default_factory=dict)
     _prefilling: deque[ServedSequence] = field(default_factory=deque)
     _chunks: list[tuple[ServedSequence, int]] = field(default_factory=list)
+    _newcomers: list[ServedSequence] = field(default_factory=list)
+    """Those that came with their prompts, in their first step."""
 
     def __post_init__(self) -> None:
         """Start empty."""
@@ -59,6 +44,11 @@ class Rank:
     def running(self) -> int:
         """Sequences that take part in the step that is scheduled."""
         return self.decoding.sequences + len(self._chunks)
+
+    @property
+    def newcomers(self) -> int:
+        """Sequences that decode in the step that is scheduled, and have no token before it."""
+        return len(self._newcomers)
 
     def load_tokens_after(self, steps: int) -> int:
         """Tokens that it holds, so many steps by rule later, or has still to take in."""
@@ -80,8 +70,12 @@ class Rank:
             not self.waiting
             and len(self._admitted) < self.limits.max_sequences
             and self.decoding.sequences < self.limits.max_step_tokens
-            and self.cache.blocks(sequence.request.prompt_tokens) <= self.cache.free_blocks
+            and self.cache.blocks(self._first_tokens(sequence)) <= self.cache.free_blocks
         )
+
+    def fits_ever(self, sequence: ServedSequence) -> bool:
+        """Whether a new sequence can be admitted when it is alone."""
+        return self.cache.fits_ever(self._first_tokens(sequence))
 
     def enqueue(self, sequence: ServedSequence) -> None:
         """Let a new sequence wait; it must fit into the empty cache."""
@@ -93,11 +87,11 @@ class Rank:
         """Choose this rank's part of a step; also the sequences that had to be given up."""
         failed = self._make_room(step, now_s)
         self.cache.grow(step)
-        self._chunks = []
+        self._chunks, self._newcomers = [], []
         tokens_left = self.limits.max_step_tokens - self.decoding.sequences
         for sequence in self._prefilling:
             tokens_left -= self._take_chunk(sequence, tokens_left)
-        self._admit(tokens_left, now_s)
+        self._admit(step, tokens_left, now_s)
         return self._sums(), failed
 
     def steps_by_rule(self, step: int) -> float:
@@ -106,7 +100,7 @@ class Rank:
         The last of them may end sequences. Whoever waits could not be admitted now, and cannot be
         while nobody leaves.
         """
-        if self._prefilling:
+        if self._prefilling or self._newcomers:
             return 1
         until_change = self.decoding.steps_to_change(step)
         if not self.decoding.sequences:
@@ -132,6 +126,7 @@ class Rank:
                 ended.append(sequence)
         for sequence in ended:
             self._leave(sequence, step)
+        first_tokens += self._newcomers
         return StepOutcome(first_tokens, ended)
 
     def _make_room(self, step: int, now_s: float) -> list[ServedSequence]:
@@ -174,20 +169,34 @@ class Rank:
         self.cache.release(held)
         del self._admitted[sequence]
 
-    def _admit(self, tokens_left: int, now_s: float) -> None:
+    def _admit(self, step: int, tokens_left: int, now_s: float) -> None:
         """Start waiting sequences, first come first served, until the first that finds no room."""
         while self.waiting and tokens_left > 0 and len(self._admitted) < self.limits.max_sequences:
             sequence = self.waiting[0]
-            if not self.cache.try_hold(sequence.prefill_tokens):
+            is_cached = self._is_cached(sequence)
+            if not self.cache.try_hold(sequence.prefill_tokens + is_cached):
                 return
             self.waiting.popleft()
             self.waiting_tokens -= sequence.prefill_tokens
             self._admitted[sequence] = None
-            self._prefilling.append(sequence)
-            self._prefilling_tokens += sequence.prefill_tokens
             if sequence.first_scheduled_s is None:
                 sequence.first_scheduled_s = now_s
+            if is_cached:
+                self._newcomers.append(sequence)
+                self._decode_from(sequence, step)
+                tokens_left -= 1
+                continue
+            self._prefilling.append(sequence)
+            self._prefilling_tokens += sequence.prefill_tokens
             tokens_left -= self._take_chunk(sequence, tokens_left)
+
+    def _is_cached(self, sequence: ServedSequence) -> bool:
+        """Whether it has its prompt with it; what was preempted has lost it."""
+        return self.limits.prompts_are_cached and not sequence.preemptions
+
+    def _first_tokens(self, sequence: ServedSequence) -> int:
+        """What a new sequence must have room for; one that decodes at once grows at once."""
+        return sequence.request.prompt_tokens + self._is_cached(sequence)
 
     def _leave_prefill(self, sequence: ServedSequence) -> None:
         self._prefilling.remove(sequence)
@@ -207,15 +216,19 @@ class Rank:
     def _start_decoding(self, sequence: ServedSequence, step: int) -> bool:
         """Count the token that the prompt's end produces; whether more are to come."""
         sequence.produced_tokens += 1
-        left = sequence.request.output_tokens - sequence.produced_tokens
-        if left == 0:
+        if sequence.produced_tokens == sequence.request.output_tokens:
             return False
-        sequence.offset = sequence.prefill_tokens - step
-        sequence.first_decode_step = step + 1
-        sequence.finish_step = step + left
-        self.decoding.add(sequence, step)
-        self.cache.start_growing(sequence.offset)
+        self._decode_from(sequence, step + 1)
         return True
+
+    def _decode_from(self, sequence: ServedSequence, step: int) -> None:
+        """Let a sequence, all of whose tokens are in the cache, produce the rest from this step."""
+        left = sequence.request.output_tokens - sequence.produced_tokens
+        sequence.offset = sequence.prefill_tokens - step + 1
+        sequence.first_decode_step = step
+        sequence.finish_step = step - 1 + left
+        self.decoding.add(sequence, step - 1)
+        self.cache.start_growing(sequence.offset)
 
     def _sums(self) -> StepSums:
         window, batch = self.limits.window, self.decoding

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.physics.attention_operators import attention_cores
+from sim.physics.attention_stages import ATTENTION, stage
 from sim.physics.operators import operators_by_sampled, operators_by_tokens
 from sim.physics.roofline import Roofline
 from sim.physics.sums import StepSums
 from sim.physics.work import Operator, Real, Work
 from sim.physics.work import Phase as Part
 from sim.serving.layout import ReplicaLayout
-from sim.serving.phase_order import CORE_SLOTS
+from sim.serving.phase_order import CORE_SLOTS, INPUT, OUTPUT, OWN_CORES
 from sim.spec.scenario import Scenario
 
 _SLOTS_OF_PART: Mapping[Part, tuple[str, ...]] = {
@@ -94,11 +95,13 @@ class RankPrices:
     """The kernels of one rank of a replica, priced for one of its devices."""
 
     def __init__(self, scenario: Scenario, layout: ReplicaLayout, slots: Collection[str]) -> None:
-        self._roofline = Roofline.of(layout.device, scenario.engine.profile)
-        self._slots = {
-            part: [slot for slot in names if slot in slots]
-            for part, names in _SLOTS_OF_PART.items()
+        ranks = Roofline.of(layout.device, scenario.engine.profile)
+        cores_apart = Roofline.of(layout.cores.device, scenario.engine.profile)
+        self._rooflines = {
+            slot: cores_apart if slot in OWN_CORES.values() else ranks for slot in slots
         }
+        self._slots = slots
+        self._has_own_cores = layout.has_own_cores
         model, precision, tp = scenario.model, scenario.deployment.precision, layout.tp
         self._by_tokens = CountTable(
             lambda tokens: self._by_slot(
@@ -110,9 +113,9 @@ class RankPrices:
         )
         self._counts = (b"", b"")
         self._last: dict[str, Cost] = {}
-        cores = attention_cores(model, precision, tp, scenario.engine.mla)
+        cores = attention_cores(model, precision, tp, layout.mla(scenario.engine.mla))
         self._cores = {
-            slot: [core for core in cores if slot in self._slots[core.phase]]
+            slot: [core for core in cores if slot in self._slots_of(core.phase, core.name)]
             for slot in CORE_SLOTS
             if slot in slots
         }
@@ -131,8 +134,9 @@ class RankPrices:
     def core_seconds(self, slot: str, fixed_s: float, sums: StepSums) -> Real:
         """A slot with its cores; of steps (steps) that have the same tokens in all of them."""
         took_s: Real = fixed_s
+        roofline = self._rooflines[slot]
         for core in (self._cores if sums.prefill_tokens else self._decode_cores)[slot]:
-            took_s = took_s + self._roofline.seconds(core.work(sums))
+            took_s = took_s + roofline.seconds(core.work(sums))
         return took_s
 
     def costs(self, sums: StepSums) -> dict[str, Cost]:
@@ -141,7 +145,8 @@ class RankPrices:
         cores = self._cores if np.any(sums.prefill_tokens) else self._decode_cores
         for slot, of_slot in cores.items():
             for core in of_slot:
-                found[slot] = found[slot].plus(cost([core.work(sums)], self._roofline))
+                one = cost([core.work(sums)], self._rooflines[slot])
+                found[slot] = found[slot].plus(one)
         return found
 
     def _fixed(self, sums: StepSums) -> dict[str, Cost]:
@@ -158,6 +163,14 @@ class RankPrices:
     def _by_slot(self, operators: Iterable[Operator]) -> dict[str, Cost]:
         works: dict[str, list[Work]] = {}
         for operator in operators:
-            for slot in self._slots[operator.phase]:
+            for slot in self._slots_of(operator.phase, operator.name):
                 works.setdefault(slot, []).append(operator.work)
-        return {slot: cost(in_slot, self._roofline) for slot, in_slot in works.items()}
+        return {slot: cost(in_slot, self._rooflines[slot]) for slot, in_slot in works.items()}
+
+    def _slots_of(self, part: Part, name: str) -> list[str]:
+        """The slots of the program that a kernel is in."""
+        slots = _SLOTS_OF_PART[part]
+        if self._has_own_cores and part in ATTENTION:
+            cores = tuple(OWN_CORES[slot] for slot in slots)
+            slots = {"input": (INPUT,), "core": cores, "output": (OUTPUT,)}[stage(name)]
+        return [slot for slot in slots if slot in self._slots]

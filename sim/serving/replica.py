@@ -12,6 +12,7 @@ import simpy
 
 from sim.network.instants import STARTS, sleep_until
 from sim.physics.sums import StepSums
+from sim.physics.work import Real
 from sim.record.recorder import Status
 from sim.serving.player import Player
 from sim.serving.prices import Prices
@@ -40,6 +41,8 @@ class Replica:
         self._step = 0
         """The last one of which the ranks were told that it ended."""
         self._stretch: Stretch | None = None
+        self._loads_between: list[int] | None = None
+        """Of each rank, where nobody steps and somebody has asked: many may come at once."""
         self._work_arrived = env.event()
         self.unfinished = 0
         """Requests sent to it and not yet answered."""
@@ -54,12 +57,13 @@ class Replica:
         self.unfinished += 1
         loads = self._load_tokens()
         rank = self._ranks[loads.index(min(loads))]
-        if not rank.cache.fits_ever(sequence.request.prompt_tokens):
+        if not rank.fits_ever(sequence):
             self._end(sequence, None, "rejected")
             return
         if self._stretch is not None and rank.would_start(sequence):
             self._stretch.cut(self._env)
         rank.enqueue(sequence)
+        loads[rank.number] += sequence.prefill_tokens
         if not self._work_arrived.triggered:
             self._work_arrived.succeed()
 
@@ -117,6 +121,7 @@ class Replica:
     def _schedule(self) -> Stretch | None:
         """The steps to come; None where all that could run had to be given up."""
         step = self._step + 1
+        self._loads_between = None
         chosen = []
         sequences = 0
         for rank in self._ranks:
@@ -132,17 +137,23 @@ class Replica:
             if steps == 1:
                 break
             steps = min(steps, rank.steps_by_rule(step))
-        if len(self._ranks) == 1:
-            growing = self._ranks[0].decoding.growing
-            return Stretch(step, int(steps), sequences, chosen[0], growing, self._env.now)
-        growth = np.array([float(rank.decoding.growing) for rank in self._ranks])
-        sums_by_rank = StepSums(*np.array(chosen, dtype=np.float64).T)
-        return Stretch(step, int(steps), sequences, sums_by_rank, growth, self._env.now)
+        newcomers = sum(rank.newcomers for rank in self._ranks)
+        growing: Real = self._ranks[0].decoding.growing
+        sums = chosen[0]
+        if len(self._ranks) > 1:
+            growing = np.array([float(rank.decoding.growing) for rank in self._ranks])
+            sums = StepSums(*np.array(chosen, dtype=np.float64).T)
+        return Stretch(step, int(steps), sequences, sums, growing, self._env.now, newcomers)
 
     def _load_tokens(self) -> list[int]:
         """Of each rank, as of the last finished step."""
+        if self._loads_between is not None:
+            return self._loads_between
         steps = self._catch_up()
-        return [rank.load_tokens_after(steps) for rank in self._ranks]
+        loads = [rank.load_tokens_after(steps) for rank in self._ranks]
+        if self._stretch is None:
+            self._loads_between = loads
+        return loads
 
     def _catch_up(self) -> int:
         """Tell the ranks of the steps that ended earlier; how many have ended at this instant.

@@ -4,25 +4,17 @@ Everything is written from the plan of a step and how its phases went, by the sa
 ways of playing it; so they cannot differ in what they record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.network.accounting import add_alone, add_bytes
-from sim.network.carried import add_carried
 from sim.physics.sums import StepSums
-from sim.record.recorder import (
-    ExpertTokens,
-    LinkUsage,
-    Recorder,
-    Stall,
-    Status,
-    StepRow,
-    TransferRow,
-    step_kind,
-)
+from sim.record.recorder import Recorder, Stall, Status, StepRow, TransferRow, step_kind
+from sim.record.usage import ExpertTokens
 from sim.serving.deployment import DeployedReplica, DeployedScenario
+from sim.serving.link_use import add_link_use
 from sim.serving.measured_share import is_looked_at
+from sim.serving.rebalancing import REBALANCE
 from sim.serving.ruled_steps import RuledSteps
 from sim.serving.sequence import ServedSequence
 from sim.serving.step_plan import COMMUNICATION, KINDS, Played, StepPlan
@@ -48,6 +40,8 @@ class ReplicaLog:
     """Where what steps used follows from their sums; then it is worked out many at a time."""
     expert_tokens: ExpertTokens | None = None
     """Where draws count the tokens of each expert."""
+    first_devices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(groups of experts): the first device of each."""
     keeps_steps: bool = True
     keeps_transfers: bool = False
 
@@ -115,8 +109,8 @@ class ReplicaLog:
         end_s = stretch.ends_s[-1]
         decoded, produced = int(np.sum(sums.decode_tokens)), int(np.sum(sums.sampled_tokens))
         tokens = decoded + int(np.sum(sums.prefill_tokens))
-        if decoded:
-            self.recorder.add_gap(end_s - start_s, decoded)
+        if decoded > stretch.newcomers:
+            self.recorder.add_gap(end_s - start_s, decoded - stretch.newcomers)
         self.recorder.add_output(end_s, produced)
         if not self.keeps_steps:
             return
@@ -159,9 +153,12 @@ class ReplicaLog:
             self.stretches.close()
 
     def _expert_use(self, plan: StepPlan) -> None:
-        if self.expert_tokens is not None and plan.expert_tokens is not None:
-            self.expert_tokens.counts += plan.expert_tokens
-            self.expert_tokens.fullest_counts += plan.fullest_expert_tokens
+        if self.expert_tokens is None or plan.expert_tokens is None:
+            return
+        if plan.expert_places is not None:
+            group_of, expert_of = plan.expert_places
+            self.expert_tokens.lie(expert_of, self.first_devices[group_of])
+        self.expert_tokens.add(plan.expert_tokens, plan.fullest_expert_tokens)
 
     def _device_use(self, plan: StepPlan, by_kind: np.ndarray, waits_s: np.ndarray) -> None:
         use, devices = self.recorder.devices, self.devices
@@ -177,6 +174,8 @@ class ReplicaLog:
         seconds = (played or as_planned).seconds
         starts_s = np.add.accumulate(np.concatenate([[start_s], seconds[:-1]]))
         for number in plan.program.transfer_phases:
+            if plan.program.phases[number].slot == REBALANCE and not plan.loads(number).mask:
+                continue
             self.recorder.transfers.append(
                 TransferRow(
                     pool=self.pool,
@@ -195,10 +194,14 @@ def replica_log(deployed: DeployedScenario, one: DeployedReplica, recorder: Reco
     """The log of one replica, and what it needs of the scenario."""
     scenario, layout = deployed.scenario, one.layout
     expert_tokens = None
+    first = np.array([group[0] for group in layout.expert_groups])
     if one.law is not None and scenario.experts.draws == "expert":
-        first = np.array([group[0] for group in layout.expert_groups])
         expert_tokens = ExpertTokens.of(
-            layout.pool.name, layout.number, first[one.law.group_of], scenario.model.expert_layers
+            layout.pool.name,
+            layout.number,
+            first[one.law.group_of],
+            scenario.model.expert_layers,
+            one.law.expert_of,
         )
         recorder.experts.append(expert_tokens)
     pool, devices = layout.pool.name, np.array(layout.devices)
@@ -216,6 +219,7 @@ def replica_log(deployed: DeployedScenario, one: DeployedReplica, recorder: Reco
         capacity_bytes_per_s,
         stretches,
         expert_tokens,
+        first,
         keeps_steps=keeps != "off",
         keeps_transfers=scenario.record.transfers,
     )
@@ -225,22 +229,3 @@ def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
     """(devices): what each waited for slower ones; rounding must not make it negative."""
     waits_s: np.ndarray = np.maximum(by_kind[_COMPUTES].sum() - plan.busy_s, 0.0)
     return waits_s
-
-
-def add_link_use(
-    usage: LinkUsage, plan: StepPlan, played: Played | None, capacity_bytes_per_s: np.ndarray
-) -> None:
-    """Add a finished step's transfers; the fabric has the seconds of those that met others."""
-    if played is None:
-        for slot, loads in plan.transfers.items():
-            add_alone(usage, loads, capacity_bytes_per_s, plan.program.repeats[slot])
-        return
-    if played.carried is not None:
-        for one in (part for parts in played.carried.values() for part in parts):
-            add_carried(usage, one)
-        return
-    for number in plan.program.transfer_phases:
-        if played.was_alone[number]:
-            add_alone(usage, plan.loads(number), capacity_bytes_per_s)
-        else:
-            add_bytes(usage, plan.loads(number))

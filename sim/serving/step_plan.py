@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from sim.experts.placement import Places
 from sim.network.carried import Carried
 from sim.network.loads import Loads
 
@@ -114,9 +115,11 @@ class StepPlan:
     flop: np.ndarray
     memory_bytes: np.ndarray
     expert_tokens: np.ndarray | None = None
-    """(layers of experts, experts), where the draw counts them."""
+    """(layers of experts, experts or their copies), where the draw counts them."""
     fullest_expert_tokens: np.ndarray | None = None
     """(layers of experts): of the device that got the most, with them."""
+    expert_places: Places | None = None
+    """Where experts lie, if that can change."""
 
     @property
     def seconds(self) -> np.ndarray:

@@ -1,31 +1,35 @@
 """What a replica's step may put on links: the collectives of its ranks, and expert exchanges."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from sim.network.choice import Choice
-from sim.network.collectives import all_gather, all_reduce, reduce_scatter
+from sim.network.collectives import all_gather, all_reduce, reduce_scatter, sends
 from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
 from sim.network.protocols import Pace, covers, pace_of
 from sim.network.routes import Network
-from sim.network.stages import Protocol
 from sim.network.sums import SetSums
+from sim.physics.attention_stages import crossing
 from sim.physics.work import Real
 from sim.serving.layout import ReplicaLayout
+from sim.serving.phase_order import FROM_CORES, TO_CORES
 from sim.spec.device import ELEMENT_BYTES
 from sim.spec.scenario import Scenario
+
+Ranked = tuple[int, ...]
+"""The devices of a rank."""
 
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
 
 
-_Make = Callable[[Network, Sequence[int], Protocol], Exchange]
-_MAKERS: Mapping[Direction, _Make] = {"dispatch": dispatch, "combine": combine}
+_MAKERS: Mapping[Direction, Callable[..., Exchange]] = {"dispatch": dispatch, "combine": combine}
 
 
 class StepTransfers:
@@ -47,13 +51,13 @@ class StepTransfers:
             for pattern in choice.patterns
         }
         self._scenario, self._layout, self._network = scenario, layout, network
-        self._devices = len(layout.devices)
+        self._expert_devices = len(layout.experts.devices)
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
-        self._bytes_each = {
-            slot: (model.vocabulary if slot == _BY_SAMPLED else model.hidden_size) * element_bytes
-            for slot in self.collectives
-        }
+        elements = dict.fromkeys(self.collectives, float(model.hidden_size))
+        elements[_BY_SAMPLED] = model.vocabulary
+        elements[TO_CORES], elements[FROM_CORES] = crossing(model, layout.tp)
+        self._bytes_each = {slot: each * element_bytes for slot, each in elements.items()}
         self._token_bytes = {
             slot: model.hidden_size
             * ELEMENT_BYTES[getattr(precision, slot) or precision.activations]
@@ -112,7 +116,7 @@ class StepTransfers:
                 found[slot] = pace.of(loads)
                 continue
             if most_copies is None:
-                most_copies = weights[..., : self._devices].max(axis=-1)
+                most_copies = weights[..., : self._expert_devices].max(axis=-1)
             found[slot] = pace.of(loads, self._most_tokens, most_copies * self._token_bytes[slot])
         return found
 
@@ -152,8 +156,15 @@ def _collectives(
         "reduce-scatter": lambda: reduce_scatter(network, ranks, engine.all_gather),
         "all-gather": lambda: all_gather(network, ranks, engine.all_gather),
         _BY_SAMPLED: lambda: all_gather(network, ranks, engine.all_gather),
+        TO_CORES: lambda: sends(network, _pairs(ranks, layout.core_ranks)),
+        FROM_CORES: lambda: sends(network, _pairs(layout.core_ranks, ranks)),
     }
     return {slot: make() for slot, make in makers.items() if slot in slots}
+
+
+def _pairs(ones: list[Ranked], others: list[Ranked]) -> list[list[tuple[int, int]]]:
+    """Each device of a rank with its own on the other side."""
+    return [list(zip(*both, strict=True)) for both in zip(ones, others, strict=True)]
 
 
 def _exchanges(
@@ -162,12 +173,14 @@ def _exchanges(
     if "dispatch" not in slots or scenario.model.experts is None:
         return {}
     protocol, profile = scenario.experts.dispatch, scenario.engine.profile
-    of = Experts(scenario.model.experts.experts, layout.device.processors)
+    devices, sources = layout.experts.devices, layout.attention.devices
+    experts = scenario.model.experts.experts + scenario.experts.redundant_experts
+    of = Experts(experts, _processors(layout), sources)
     there, back = (
         paced_exchange(
             network,
-            layout.devices,
-            _of_devices(make, layout.devices, protocol),
+            devices,
+            partial(make, devices=devices, protocol=protocol, sources=sources),
             direction,
             profile,
             of,
@@ -178,7 +191,8 @@ def _exchanges(
     return {"dispatch": there, "combine": back._replace(exchange=summed)}
 
 
-def _of_devices(
-    make: _Make, devices: Sequence[int], protocol: Protocol
-) -> Callable[[Network], Exchange]:
-    return lambda on: make(on, devices, protocol)
+def _processors(layout: ReplicaLayout) -> int | None:
+    """Of the device that has the fewest, at either end; None where that is not known."""
+    ends = [place.device.processors for place in (layout.attention, layout.experts)]
+    known = [processors for processors in ends if processors is not None]
+    return min(known) if len(known) == len(ends) else None

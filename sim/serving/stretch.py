@@ -25,6 +25,8 @@ class Stretch:
     growing: Real
     """By how much the tokens grow each step that windowed layers attend to."""
     start_s: float
+    newcomers: int = 0
+    """Sequences whose first token comes from decoding; where there are any, it has one step."""
     ends_s: list[float] = field(default_factory=list)
     """Of its steps."""
     alarm: simpy.Event | None = None

@@ -22,7 +22,7 @@ from sim.spec.scenario import KeepSteps
 
 _BLOCK_STEPS = 4096
 _MOVING = [kind for kind in KINDS if kind in COMMUNICATION]
-_COLUMNS = 5 + len(StepSums._fields)
+_COLUMNS = 6 + len(StepSums._fields)
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class StretchLog:
     prices: RuledSteps
     keeps: KeepSteps = "step"
     _stretches: "array[float]" = field(default_factory=lambda: array("d"))
-    """First step, steps, start, sequences, growth, and the sums of the first step, of each."""
+    """First step, steps, start, sequences, growth, newcomers, and the sums of the first step."""
     _ends_s: "array[float]" = field(default_factory=lambda: array("d"))
     _tokens: Counts = field(default_factory=Counts)
     _sampled: Counts = field(default_factory=Counts)
@@ -59,8 +59,8 @@ class StretchLog:
         """Keep steps of a stretch: so many, after the first few."""
         if not steps:
             return
-        place = (stretch.first_step + first, steps, start_s, stretch.sequences, stretch.growing)
-        self._keep(place, stretch.sums_after(first))
+        place = (stretch.first_step + first, steps, start_s, stretch.sequences)
+        self._keep((*place, stretch.growing, stretch.newcomers), stretch.sums_after(first))
         self._ends_s.extend(stretch.ends_s[first : first + steps])
         while len(self._ends_s) >= _BLOCK_STEPS:
             self._work_out(_BLOCK_STEPS)
@@ -90,25 +90,26 @@ class StretchLog:
         later = np.arange(steps) - (np.cumsum(lengths) - lengths)[row]
         end_s = np.array(self._ends_s[:steps])
         start_s = np.where(later == 0, rows[row, 2], np.roll(end_s, 1))
-        sums = grown(StepSums(*rows[row, 5:].T), rows[row, 4], later)
+        sums = grown(StepSums(*rows[row, 6:].T), rows[row, 4], later)
         self._keep_rest(rows[row[-1] :], int(later[-1]) + 1, steps)
         looked_at = np.array(sums)[:, is_looked_at(rows[row, 0] + later), None]
         self.recorder.look_at((self.pool, self.replica), looked_at)
         use = self.prices.use(sums)
         self._use(use)
-        self._happened(sums, start_s, end_s)
+        self._happened(sums, rows[row, 5], start_s, end_s)
         if self.keeps != "off":
             first = np.ones(steps, dtype=bool) if self.keeps == "step" else later == 0
             self._rows(rows[row, 0] + later, rows[row, 3], sums, (start_s, end_s), use, first)
 
     def _keep_rest(self, rows: np.ndarray, of_first: int, steps: int) -> None:
         """Forget so many steps, up to the first few of the first of these rows."""
-        first, length, _, sequences, growing, *numbers = rows[0].tolist()
+        first, length, _, sequences, growing, newcomers, *numbers = rows[0].tolist()
         self._stretches = array("d")
         if of_first < length:
             sums = grown(StepSums(*numbers), growing, of_first)
             start_s = self._ends_s[steps - 1]
-            self._keep((first + of_first, length - of_first, start_s, sequences, growing), sums)
+            place = (first + of_first, length - of_first, start_s, sequences, growing, newcomers)
+            self._keep(place, sums)
         self._stretches.extend(rows[1:].ravel())
         self._ends_s = self._ends_s[steps:]
 
@@ -123,12 +124,15 @@ class StretchLog:
         devices.flop[self.devices] += use.flop.sum()
         devices.bytes[self.devices] += use.memory_bytes.sum()
 
-    def _happened(self, sums: StepSums, start_s: np.ndarray, end_s: np.ndarray) -> None:
+    def _happened(
+        self, sums: StepSums, newcomers: np.ndarray, start_s: np.ndarray, end_s: np.ndarray
+    ) -> None:
         decoded = np.asarray(sums.decode_tokens)
         sampled = np.asarray(sums.sampled_tokens)
         self._tokens.add(_whole(decoded + sums.prefill_tokens))
         self._sampled.add(_whole(sampled))
-        self.recorder.add_gaps((end_s - start_s)[decoded > 0], decoded[decoded > 0])
+        gaps = decoded - newcomers
+        self.recorder.add_gaps((end_s - start_s)[gaps > 0], gaps[gaps > 0])
         self.recorder.add_outputs(end_s, sampled)
 
     def _rows(

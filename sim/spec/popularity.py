@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.spec.base import MisfitError, Spec
+from sim.spec.base import Count, MisfitError, Share, Spec
+
+_Sigma = Annotated[float, Field(ge=0, le=10)]
 
 
 class UniformPopularity(Spec):
@@ -25,8 +27,9 @@ class LognormalPopularity(Spec):
     """Weights drawn anew for each layer, exp(sigma * normal)."""
 
     kind: Literal["lognormal"]
-    sigma: Annotated[float, Field(ge=0, le=10)]
-    """Standard deviation of the weights' logarithm; 0 is uniform."""
+    sigma: _Sigma | Annotated[tuple[_Sigma, ...], Field(strict=False, min_length=1)]
+    """Standard deviation of the weights' logarithm; 0 is uniform. A list is spread evenly over the
+    layers of experts, from the first to the last, with straight lines in between."""
 
 
 class DirichletPopularity(Spec):
@@ -62,11 +65,29 @@ class TablePopularity(Spec):
         return self
 
 
+class TracePopularity(Spec):
+    """Weights from a recorded routing, by how often each expert was picked in each layer."""
+
+    kind: Literal["trace"]
+    file: Annotated[str, Field(min_length=1)]
+    """A CSV file with the columns layer, token, expert; one row for each pick."""
+
+
+class Drift(Spec):
+    """Popularity that changes: every so often some experts of each layer swap their weights."""
+
+    every_steps: Count | None = None
+    """Steps of a replica after which popularity changes; by default it stays."""
+    swapped_share: Share = 0.3
+    """Part of each layer's experts whose weights are then dealt out anew among them."""
+
+
 Popularity = Annotated[
     UniformPopularity
     | ZipfPopularity
     | LognormalPopularity
     | DirichletPopularity
-    | TablePopularity,
+    | TablePopularity
+    | TracePopularity,
     Field(discriminator="kind"),
 ]

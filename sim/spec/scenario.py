@@ -16,9 +16,9 @@ from sim.spec.base import (
 from sim.spec.calibration import no_curves
 from sim.spec.device import ElementType
 from sim.spec.engine_profile import EngineProfile
+from sim.spec.experts import Experts
 from sim.spec.model import ModelSpec
 from sim.spec.network_events import LinkEvents, Movements
-from sim.spec.popularity import Popularity, UniformPopularity
 from sim.spec.topology import TopologySpec
 from sim.spec.workload import Workload
 
@@ -30,11 +30,20 @@ class AttentionParallel(Spec):
     """Devices that share a rank (tensor parallelism)."""
     dp: Count = 1
     """Ranks of a replica, each with its own sequences; more than 1 only with experts."""
+    on: str | None = None
+    """The group of devices of the topology; by default the next free devices, and where experts or
+    cores name a group, the first group that they do not name."""
+    core_on: str | None = None
+    """A group of accelerators for the cache and the core of attention over it, one for each of
+    attention's devices; by default these themselves."""
 
 
 class ExpertParallel(Spec):
     """How the experts lie over the replica's devices: `ep` groups of `expert_tp` devices."""
 
+    on: str | None = None
+    """A group of devices of the topology, of which the routed experts get some of their own; by
+    default they lie on attention's devices. Shared experts stay with attention."""
     ep: Count | None = None
     """By default, as many groups as fit: tp * dp / expert_tp."""
     expert_tp: Count = 1
@@ -57,15 +66,15 @@ class Pool(Spec):
     attention: AttentionParallel = AttentionParallel()
     """How attention lies over the devices of a replica."""
     experts: ExpertParallel = ExpertParallel()
-    """How the experts lie over the same devices."""
+    """How the experts lie over the same devices, or over others."""
     pipeline: Literal[1] = 1
     """Stages; pipelines are not modelled."""
     devices: Annotated[tuple[AtLeastZero, ...] | None, Field(strict=False, min_length=1)] = None
     """Numbers of the devices to use, replica after replica; by default the next free ones."""
 
     @property
-    def devices_per_replica(self) -> int:
-        """Attention's and the experts' devices are the same ones."""
+    def attention_devices(self) -> int:
+        """Of a replica; without `on` and `core_on`, all that it has."""
         return self.attention.tp * self.attention.dp
 
 
@@ -148,20 +157,6 @@ class Engine(Spec):
                 "one, so that every sequence can decode in every step",
             )
         return self
-
-
-class Experts(Spec):
-    """Which experts tokens choose, where these lie, and how tokens get there."""
-
-    popularity: Popularity = UniformPopularity(kind="uniform")
-    """Which experts tokens choose."""
-    placement: Literal["contiguous", "strided", "random"] = "contiguous"
-    """Which experts a device has."""
-    dispatch: Literal["per-expert", "per-device", "per-node"] = "per-expert"
-    """One copy of a token for each of its experts, for each device, or for each box."""
-    draws: Literal["expert", "device"] = "expert"
-    """What is drawn in each step. device: faster; which experts of a device are active is then an
-    expectation, which shortens the slowest device's time where tokens are few."""
 
 
 class Slo(Spec):

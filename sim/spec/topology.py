@@ -114,6 +114,16 @@ class TopologySpec(Spec):
         one_box = [group.device for group in in_box for _ in range(group.count) if group.device]
         return tuple(one_box * self.boxes)
 
+    @property
+    def device_groups(self) -> tuple[str, ...]:
+        """The name of each device's group, in the same order; of a graph's, by default its kind."""
+        if self.graph is not None:
+            nodes = (node for node in self.graph.nodes if node.device is not None)
+            return tuple(node.group or node.kind for node in nodes)
+        in_box = [name for name, group in self.groups.items() if group.device is not None]
+        one_box = [name for name in in_box for _ in range(self.groups[name].count)]
+        return tuple(one_box * self.boxes)
+
     @model_validator(mode="after")
     def _can_be_built(self) -> "TopologySpec":
         if self.graph is None:

@@ -81,6 +81,9 @@ class Workload(Spec):
     """Instead of the two, what vLLM's `bench serve` would send."""
     clients: Annotated[tuple[ClientGroup, ...] | None, Field(strict=False, min_length=1)] = None
     """Instead of these, clients that differ."""
+    prefilled: bool = False
+    """Whether prompts are in the KV cache when they come, as from a prefill cluster: nothing but
+    decoding is left. A request that is preempted is computed anew, its prompt too."""
     source: Source = ""
     """Where the numbers are from: one text, or a text for each key."""
 

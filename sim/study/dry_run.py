@@ -69,7 +69,10 @@ def dry_run(deployed: DeployedScenario) -> DryRun:
         firsts.setdefault(one.layout.pool.name, one)
     ranks = sum(one.layout.dp for one in deployed.replicas)
     steps = {
-        pool: [_decode_step(scenario, one, lengths, ranks), _prefill_step(scenario, one, lengths)]
+        pool: [
+            _decode_step(scenario, one, lengths, ranks),
+            *([] if scenario.workload.prefilled else [_prefill_step(scenario, one, lengths)]),
+        ]
         for pool, one in firsts.items()
     }
     return DryRun(deployed, lengths, steps)
@@ -148,13 +151,15 @@ def _kernels(
     scenario: Scenario, replica: DeployedReplica, sums: StepSums, plan: StepPlan
 ) -> Iterator[OperatorPrice]:
     layout, precision = replica.layout, scenario.deployment.precision
-    mla, tokens = scenario.engine.mla, float(sums.decode_tokens + sums.prefill_tokens)
+    tokens = float(sums.decode_tokens + sums.prefill_tokens)
+    mla = layout.mla(scenario.engine.mla)
     for kernel in operators(scenario.model, precision, layout.tp, sums, mla, layout.shared_tp):
-        price = operator_price(kernel, layout.device, scenario.engine.profile)
+        device = layout.place_of(kernel).device
+        price = operator_price(kernel, device, scenario.engine.profile)
         if price is not None:
             yield price
     for kernel in mean_experts(scenario, replica, tokens * layout.dp):
-        price = operator_price(kernel, layout.device, scenario.engine.profile)
+        price = operator_price(kernel, layout.experts.device, scenario.engine.profile)
         assert price is not None, "a step has tokens"
         # Of the mean device; its time is that of the slowest one, layer by layer.
         yield price._replace(time_s=_seconds(plan, slot="experts"))

@@ -12,8 +12,8 @@ def dry_run_rows(found: DryRun) -> dict[str, Rows]:
     """Memory and devices by replica; of each pool the price of two steps, by kind and operator."""
     replicas, names = found.deployed.replicas, found.deployed.network.device_names
     titled = {
-        "Memory of each device": [_memory(one) for one in replicas],
-        "Replicas": [_where(one, names) for one in replicas],
+        "Memory of each device": [row for one in replicas for row in _memory(one)],
+        "Replicas": [row for one in replicas for row in _where(one, names)],
         "Workload, with its mean lengths": [found.lengths._asdict()],
     }
     for pool, steps in found.steps.items():
@@ -24,35 +24,37 @@ def dry_run_rows(found: DryRun) -> dict[str, Rows]:
     return titled
 
 
-def _memory(one: DeployedReplica) -> dict[str, Any]:
-    layout, memory = one.layout, one.footprint
-    return {
-        **_name(one),
-        "device": layout.device.name,
-        "memory_bytes": layout.device.memory_bytes,
-        "usable_bytes": memory.usable_bytes,
-        "weights_bytes": memory.weights_bytes,
-        "activations_bytes": memory.activation_bytes,
-        "states_bytes": memory.state_bytes,
-        "kv_cache_bytes": memory.kv_bytes,
-        "kv_of_a_token_bytes": memory.kv_bytes_per_token,
-        "kv_tokens_of_a_rank": memory.kv_tokens,
-    }
+def _memory(one: DeployedReplica) -> Rows:
+    """One row a kind of device."""
+    return [
+        {
+            **_name(one),
+            "device": place.device.name,
+            "memory_bytes": place.device.memory_bytes,
+            "usable_bytes": memory.usable_bytes,
+            "weights_bytes": memory.weights_bytes,
+            "activations_bytes": memory.activation_bytes,
+            "states_bytes": memory.state_bytes,
+            "kv_cache_bytes": memory.kv_bytes if memory.kv_bytes_per_token else 0.0,
+            "kv_of_a_token_bytes": memory.kv_bytes_per_token,
+            "kv_tokens_of_a_rank": memory.kv_tokens,
+        }
+        for place, memory in zip(one.layout.places, one.footprints, strict=True)
+    ]
 
 
-def _where(one: DeployedReplica, names: tuple[str, ...]) -> dict[str, Any]:
+def _where(one: DeployedReplica, names: tuple[str, ...]) -> Rows:
+    """One row a kind of device."""
     layout = one.layout
-    on = [names[device] for device in layout.devices]
-    return {
-        **_name(one),
-        "tp": layout.tp,
-        "dp": layout.dp,
-        "ep": layout.ep,
-        "expert_tp": layout.expert_tp,
-        "devices": len(on),
-        "from": on[0],
-        "to": on[-1],
-    }
+    sizes = {"tp": layout.tp, "dp": layout.dp, "ep": layout.ep, "expert_tp": layout.expert_tp}
+    rows = []
+    for place in layout.places:
+        on = [names[device] for device in place.devices]
+        holds = {"holds": ", ".join(place.holds)} if len(layout.places) > 1 else {}
+        rows.append(
+            {**_name(one), **holds, **sizes, "devices": len(on), "from": on[0], "to": on[-1]}
+        )
+    return rows
 
 
 def _name(one: DeployedReplica) -> dict[str, Any]:

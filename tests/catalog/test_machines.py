@@ -92,6 +92,7 @@ FORMS = {
     "gb200-nvl72": star(72, 900e9),
     "gb300-nvl72": star(72, 900e9),
     "switched-32": star(32, 900e9),
+    "switched-32-with-pim": star(64, 900e9),
     "mi300x-8": mesh_on_rails(64e9),
     "mi325x-8": mesh_on_rails(64e9),
     "mi355x-8": mesh_on_rails(76.5e9),

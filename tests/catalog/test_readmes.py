@@ -11,6 +11,7 @@ from sim.catalog.load import load_scenario, load_topology, load_workload
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
 from sim.spec.engine_profile import EngineProfile
+from sim.spec.experts import Experts, Rebalance
 from sim.spec.model import (
     GroupedAttention,
     LatentAttention,
@@ -19,12 +20,12 @@ from sim.spec.model import (
     RoutedExperts,
 )
 from sim.spec.network_events import DegradedLink, FailedLink, Movement
+from sim.spec.popularity import Drift
 from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
     Engine,
     ExpertParallel,
-    Experts,
     Pool,
     Precision,
     Record,
@@ -53,6 +54,8 @@ SPECS: list[tuple[str, str, type[Spec]]] = [
     (CATALOG, "", Scenario),
     (CATALOG, "engine.", Engine),
     (CATALOG, "experts.", Experts),
+    (CATALOG, "experts.drift.", Drift),
+    (CATALOG, "experts.rebalance.", Rebalance),
     (CATALOG, "deployment.", Deployment),
     (CATALOG, "", Precision),
     (CATALOG, "slo.", Slo),
@@ -119,7 +122,11 @@ def test_every_form_of_arrivals_and_lengths_in_the_tables_is_taken() -> None:
     assert (len(given), len(datasets)) == (14, 2)
 
 
-def test_every_form_of_popularity_in_the_table_is_taken() -> None:
+def test_every_form_of_popularity_in_the_table_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "routes.csv").touch()
     forms = re.findall(r"^\| `(\{kind.*?)` \|", CATALOG, re.MULTILINE)
 
     kinds = {
@@ -127,7 +134,7 @@ def test_every_form_of_popularity_in_the_table_is_taken() -> None:
         for form in forms
     }
 
-    assert kinds == {"uniform", "zipf", "lognormal", "dirichlet", "table"}
+    assert kinds == {"uniform", "zipf", "lognormal", "dirichlet", "table", "trace"}
 
 
 def test_the_settings_in_the_text_are_taken() -> None:

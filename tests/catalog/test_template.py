@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
@@ -63,7 +62,7 @@ def test_every_key_has_a_line_below_what_it_means(file: Path) -> None:
 
 
 def test_every_value_is_in_the_file_itself(file: Path) -> None:
-    written = yaml.safe_load(file.read_text())
+    written = read_document(file).mapping
     dumped = load_scenario(file).model_dump(mode="json")
 
     def keys(value: Any) -> set[str]:

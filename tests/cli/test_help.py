@@ -20,6 +20,7 @@ COMMANDS = (
     "validate",
     "calibrate",
     "demo",
+    "reproduce",
     "trace",
     "new",
     "schema",

@@ -27,11 +27,12 @@ def routed(
 ) -> Step:
     """Steps of the twin, for the first layer of the law."""
     generator = np.random.default_rng(seed)
-    rows = [_counted(route(weights, choice, tokens, generator).tolist(), law) for _ in range(steps)]
-    return _stacked(rows)
+    rows = [counted(route(weights, choice, tokens, generator).tolist(), law) for _ in range(steps)]
+    return stacked(rows)
 
 
-def _counted(picks: list[list[int]], law: RoutingLaw) -> list[list[float]]:
+def counted(picks: list[list[int]], law: RoutingLaw) -> list[list[float]]:
+    """A step of tokens that pick such experts, or copies where the law has some."""
     group_of, box_of = law.group_of[0].tolist(), law.box_of_group.tolist()
     experts, groups, boxes = len(group_of), len(box_of), max(box_of) + 1
     counts, copies, group_tokens = [0.0] * experts, [0.0] * groups, [0.0] * groups
@@ -58,8 +59,9 @@ def drawn(law: RoutingLaw, draws: list[Draw]) -> Step:
         experts = [] if one.expert_counts is None else one.expert_counts[0].tolist()
         copies = exchange_weights(law, one, "per-expert")[0]
         rows.append([experts, copies, node[:groups], node[groups:], one.activated[0]])
-    return _stacked(rows)
+    return stacked(rows)
 
 
-def _stacked(rows: list[list[list[float]]]) -> Step:
+def stacked(rows: list[list[list[float]]]) -> Step:
+    """Many of them."""
     return Step(*(np.array(column, dtype=np.float64) for column in zip(*rows, strict=True)))

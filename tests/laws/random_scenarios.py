@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from sim.spec.scenario import Engine, Experts, Pool, Record, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Engine, Pool, Record, Scenario
 from sim.spec.workload import Workload
 from tests.laws.attention_models import HYBRID, SPARSE
 from tests.laws.scenarios import (
@@ -123,7 +124,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
 
 def _protocols(replicas: Pool, box_devices: int) -> list[str]:
     """Per-node needs every group of experts within one box."""
-    used = replicas.devices or tuple(range(replicas.devices_per_replica * replicas.replicas))
+    used = replicas.devices or tuple(range(replicas.attention_devices * replicas.replicas))
     size = replicas.experts.expert_tp
     boxes = [device // box_devices for device in used]
     groups = [set(boxes[first : first + size]) for first in range(0, len(boxes), size)]
@@ -167,4 +168,4 @@ def workloads(draw: st.DrawFn) -> Workload:
         arrivals=draw(ARRIVALS),
         prompt=draw(st.sampled_from(prompts)),
         output=draw(st.sampled_from(outputs)),
-    )
+    ).model_copy(update={"prefilled": draw(st.booleans())})

@@ -14,7 +14,8 @@ import pytest
 
 from sim.experts.draws import Draw, exchange_weights
 from sim.simulation import Run, simulate
-from sim.spec.scenario import Deployment, Experts, Pool, Precision, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Deployment, Pool, Precision, Scenario
 from sim.spec.topology import TopologySpec
 from tests.laws.scenarios import LATENT, pool, scenario, switched, work
 
@@ -109,7 +110,7 @@ def wanted_tokens(run: Run, protocol: str) -> np.ndarray:
 def token_flows(run: Run, protocol: str) -> Iterator[Flow]:
     """Tokens (not bytes) on their way to experts: each device sends its share of its rank's."""
     shape, box_of = run.scenario.deployment.pools[0], run.deployed.network.box_of
-    tp, devices, expert_tp = shape.attention.tp, shape.devices_per_replica, shape.experts.expert_tp
+    tp, devices, expert_tp = shape.attention.tp, shape.attention_devices, shape.experts.expert_tp
     by_rank, wanted = rank_sums(run)[0], wanted_tokens(run, protocol)
     groups, box_size = devices // expert_tp, box_of.count(0)
     for source in range(devices):

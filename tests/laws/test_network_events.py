@@ -297,7 +297,7 @@ def alone(asked: Scenario) -> Scenario:
     """With one replica: what shares no link agrees to the bit."""
     pools = tuple(one.model_copy(update={"replicas": 1}) for one in asked.deployment.pools)
     pools = tuple(
-        one.model_copy(update={"devices": one.devices and one.devices[: one.devices_per_replica]})
+        one.model_copy(update={"devices": one.devices and one.devices[: one.attention_devices]})
         for one in pools
     )
     deployment = asked.deployment.model_copy(update={"pools": pools})

@@ -1,7 +1,7 @@
 import pytest
 
+from sim.physics.activations import activation_bytes
 from sim.physics.memory import (
-    activation_bytes,
     decompressed_bytes,
     footprint,
     kv_bytes_per_token,

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from sim.record.experts_frame import experts_frame
 from sim.record.frames import (
     devices_frame,
-    experts_frame,
     links_frame,
     movements_frame,
     requests_frame,
@@ -13,15 +13,8 @@ from sim.record.frames import (
     transfers_frame,
 )
 from sim.record.link_users import link_users_frame
-from sim.record.recorder import (
-    ExpertTokens,
-    MovementRow,
-    Recorder,
-    RequestRow,
-    Status,
-    StepRow,
-    TransferRow,
-)
+from sim.record.recorder import MovementRow, Recorder, RequestRow, Status, StepRow, TransferRow
+from sim.record.usage import ExpertTokens
 
 
 def request(
@@ -93,7 +86,13 @@ def recorder() -> Recorder:
     made.transfers.append(TransferRow("serve", 0, 1, "collective", 1.25, 0.05, 60.0, True))
     made.experts += [
         ExpertTokens(
-            "serve", 0, np.array([[0, 1, 0, 1]]), np.array([[6, 1, 3, 2]]), (0,), np.array([10.0])
+            "serve",
+            0,
+            np.array([[0, 1, 2, 3]]),
+            np.array([[0, 1, 0, 1]]),
+            np.array([[6, 1, 3, 2]]),
+            (0,),
+            np.array([10.0]),
         )
     ]
     made.add_gap(1.0, 1)

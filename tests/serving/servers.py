@@ -1,6 +1,7 @@
 """A replica whose steps take as long as a function says: queueing theory on the real engine."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import simpy
@@ -14,7 +15,8 @@ from sim.serving.front_door import FrontDoor
 from sim.serving.kv_cache import KvCache
 from sim.serving.player import Player
 from sim.serving.prices import Prices
-from sim.serving.rank import Rank, RankLimits
+from sim.serving.rank import Rank
+from sim.serving.rank_limits import RankLimits
 from sim.serving.replica import Replica
 from sim.serving.replica_log import ReplicaLog
 from sim.serving.router import POLICIES
@@ -45,9 +47,10 @@ def replica(
     max_step_tokens: int = PLENTY,
     kv_blocks: int = PLENTY,
     block_tokens: int = 1,
+    prompts_are_cached: bool = False,
 ) -> Replica:
     """One device, no links."""
-    limits = RankLimits(max_sequences, max_step_tokens)
+    limits = RankLimits(max_sequences, max_step_tokens, prompts_are_cached=prompts_are_cached)
     log = ReplicaLog(recorder, "main", number, np.array([number]), np.zeros(0))
     prices = Prices(lambda step, sums: constant_plan(step_seconds(sums)))
     player = Player(env, prices, log, Company())
@@ -61,7 +64,7 @@ def serve(
     *,
     replicas: int = 1,
     router: str = "round-robin",
-    **limits: int,
+    **limits: Any,
 ) -> Recorder:
     """Everything that these requests leave behind, when all have ended."""
     env = simpy.Environment()
