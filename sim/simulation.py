@@ -50,7 +50,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     recorder = Recorder.of(deployed.network.links, deployed.network.devices)
     recorder.skipped_lines = found.skipped_lines
     env = simpy.Environment()
-    fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
+    fabric = Fabric(
+        env,
+        deployed.network.capacity_bytes_per_s,
+        recorder.links,
+        shares_parts=scenario.sharing == "parts",
+    )
     circle = companies(list(_used_links(deployed)))
     replicas = list(_replicas(env, deployed, recorder, fabric, circle))
     movers = list(_movers(env, deployed, recorder, fabric, circle[len(replicas) :]))

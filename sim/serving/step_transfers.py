@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from sim.network.choice import Choice
 from sim.network.collectives import all_gather, all_reduce, reduce_scatter
 from sim.network.exchange import Exchange, Sources, combine, dispatch
+from sim.network.exchange_streams import ExchangeStreams, exchange_streams
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
 from sim.network.routes import Network
@@ -34,6 +36,7 @@ class StepTransfers:
         self.capacity_bytes_per_s = network.capacity_bytes_per_s
         self.collectives = _collectives(scenario, layout, network, slots)
         self.exchanges = _exchanges(scenario, layout, network, slots)
+        self._streams = _streams(scenario, layout, network, self.exchanges)
         self._profile = scenario.engine.profile
         precision, model = scenario.deployment.precision, scenario.model
         element_bytes = ELEMENT_BYTES[precision.activations]
@@ -88,6 +91,11 @@ class StepTransfers:
             if summed not in sums:
                 sums[summed] = summed.of(weights)
             loads = exchange.loads_of(self._sources[slot], sums[summed])
+            if slot in self._streams:
+                sent = self._streams[slot].sent
+                share = source_tokens / source_tokens.sum()
+                made_of = partial(sent, share, weights, self._token_bytes[slot])
+                loads = replace(loads, made_of=made_of)
             found[slot] = self._capped(loads).launched(self._profile.collective_launch_s)
         return found
 
@@ -126,3 +134,21 @@ def _exchanges(
     there = dispatch(network, layout.devices, scenario.experts.dispatch)
     back = combine(network, layout.devices, scenario.experts.dispatch)
     return {"dispatch": there, "combine": back.summed_as(there)}
+
+
+def _streams(
+    scenario: Scenario, layout: ReplicaLayout, network: Network, exchanges: dict[str, Exchange]
+) -> dict[str, ExchangeStreams]:
+    """Of the exchanges, where transfers are shared in parts."""
+    if scenario.sharing == "whole":
+        return {}
+    return {
+        slot: exchange_streams(
+            network,
+            layout.devices,
+            scenario.experts.dispatch,
+            exchange.links,
+            is_back=slot == "combine",
+        )
+        for slot, exchange in exchanges.items()
+    }
