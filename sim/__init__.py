@@ -19,7 +19,7 @@ To read the code, go down the path of one run:
 6. `physics/operators.py`, `physics/roofline.py` and `physics/curves.py`: how long kernels take.
 7. `experts/law.py` and `experts/draws.py`: which tokens go to which experts.
 8. `network/exchange.py` and `network/collectives.py`: the bytes that this puts on links.
-9. `network/fabric.py` over `network/fairshare.py`: what happens when transfers share links.
+9. `network/fabric.py` over `network/fairshare.py` or `network/parts.py`: links that are shared.
 10. `record/frames.py` and `record/metrics.py`: what is left behind, and what its columns mean.
 
 `cli/` is the way in from a shell; `study/` runs many scenarios, `report/` prints what came out.

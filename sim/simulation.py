@@ -51,7 +51,12 @@ def simulate(scenario: Scenario | DeployedScenario) -> "Run":
     recorder = Recorder.of(deployed.network.links, deployed.network.devices)
     recorder.skipped_lines = found.skipped_lines
     env = simpy.Environment()
-    fabric = Fabric(env, deployed.network.capacity_bytes_per_s, recorder.links)
+    fabric = Fabric(
+        env,
+        deployed.network.capacity_bytes_per_s,
+        recorder.links,
+        shares_parts=scenario.sharing == "parts",
+    )
     circle = companies(list(_used_links(deployed)))
     of_run = _of_a_run(deployed)
     replicas = list(_replicas(env, of_run, recorder, fabric, circle))

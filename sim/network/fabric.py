@@ -12,15 +12,14 @@ import math
 from functools import reduce
 from operator import or_
 
-import numpy as np
 from simpy import Environment, Event
 
 from sim.network.accounting import add_interval
-from sim.network.contention import Meetings, Moving
-from sim.network.fairshare import rates
-from sim.network.flow import Anew, Crowd, Flow, Moved, apart
+from sim.network.contention import Meetings
+from sim.network.flow import Anew, Crowd, Flow, Moved, apart, whole_rates
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
+from sim.network.parts import share_in_parts
 from sim.record.usage import LinkUsage
 
 # Rates closer than this are the same: the end that was planned stays.
@@ -31,7 +30,12 @@ class Fabric:
     """All links of a cluster, and the transfers on them."""
 
     def __init__(
-        self, env: Environment, capacity_bytes_per_s: FloatArray, usage: LinkUsage
+        self,
+        env: Environment,
+        capacity_bytes_per_s: FloatArray,
+        usage: LinkUsage,
+        *,
+        shares_parts: bool = False,
     ) -> None:
         self._env = env
         self._capacity_bytes_per_s = capacity_bytes_per_s
@@ -45,6 +49,7 @@ class Fabric:
         self._is_changed = False
         # For a way.
         self._waiting: list[Flow] = []
+        self._shares_parts = shares_parts
 
     def transfer(
         self,
@@ -134,9 +139,11 @@ class Fabric:
             flow.done.succeed(Moved(flow.alone_s, was_alone=True))
             return
         self._account(crowd)
+        self._share_anew(crowd)
+        if flow.has_more():
+            return
         crowd.flows.remove(flow)
         crowd.mask = reduce(or_, (other.loads.mask for other in crowd.flows), 0)
-        self._share_anew(crowd)
         took_s = self._env.now - flow.started_s
         flow.done.succeed(Moved(took_s, was_alone=False, parts=flow.all_parts()))
 
@@ -145,15 +152,10 @@ class Fabric:
         interval_s = self._env.now - crowd.since_s
         if interval_s == 0:
             return
-        moving = [
-            Moving(flow.loads, flow.share_per_s, flow.user, 1 - flow.share_per_s * flow.drain_s)
-            for flow in crowd.flows
-        ]
+        moving = [flow.advance(interval_s) for flow in crowd.flows]
         add_interval(self._usage, moving, interval_s, self._capacity_so_far)
         if len(moving) > 1:
             self._meetings.add(moving, interval_s)
-        for flow in crowd.flows:
-            flow.left_share -= flow.share_per_s * interval_s
         crowd.since_s = self._env.now
 
     def _share_anew(self, crowd: Crowd) -> None:
@@ -210,25 +212,21 @@ class Fabric:
         return crowd.flows
 
     def _set_rates(self, flows: list[Flow]) -> None:
-        for flow, share_per_s in zip(flows, self._rates(flows), strict=True):
+        if self._shares_parts and (len(flows) > 1 or flows[0].in_parts is not None):
+            self._set_speeds_of_parts(flows)
+            return
+        shares_per_s = whole_rates(flows, self._capacity_bytes_per_s)
+        for flow, share_per_s in zip(flows, shares_per_s, strict=True):
             if not math.isclose(share_per_s, flow.share_per_s, rel_tol=_SAME_RATE):
                 flow.share_per_s = share_per_s
                 left_s = max(flow.left_share, 0.0) / share_per_s
                 self._plan_end(flow, self._env.now + left_s)
 
-    def _rates(self, flows: list[Flow]) -> list[float]:
-        if len(flows) == 1:
-            return [1 / flows[0].drain_s]
-        bytes_ = np.zeros((len(flows), len(self._capacity_bytes_per_s)))
-        streams = np.zeros_like(bytes_)
-        for row, flow in enumerate(flows):
-            bytes_[row, flow.loads.links] = flow.loads.bytes
-            streams[row, flow.loads.links] = flow.loads.streams
-        least_drain_s = np.array([flow.loads.least_drain_s for flow in flows], dtype=np.float64)
-        used = np.flatnonzero(bytes_.any(axis=0))
-        capacity = self._capacity_bytes_per_s[used]
-        shared = rates(bytes_[:, used], streams[:, used], capacity, least_drain_s)
-        return [share_per_s.item() for share_per_s in shared]
+    def _set_speeds_of_parts(self, flows: list[Flow]) -> None:
+        together = [flow.parted(self._capacity_bytes_per_s) for flow in flows]
+        share_in_parts(together, self._capacity_bytes_per_s)
+        for flow, one in zip(flows, together, strict=True):
+            self._plan_end(flow, self._env.now + one.next_end_s)
 
     def _plan_end(self, flow: Flow, at_s: float) -> None:
         flow.timer_number += 1

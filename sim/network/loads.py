@@ -1,11 +1,15 @@
 """What transfers put on links: bytes and streams on each, and how long that takes alone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sim.network.streams import Streams
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -75,6 +79,9 @@ class Loads:
     spread: Spread | None = None
     is_capped: bool = False
     """`least_drain_s` is the drain time, also on free links."""
+    made_of: "Callable[..., Streams] | None" = None
+    """Its device-to-device streams, for who must tell them apart; given the index of one of several
+    transfers. None where they wait for one another, or nobody will ask."""
 
     @property
     def bytes(self) -> FloatArray:
@@ -156,6 +163,7 @@ class Loads:
             least_drain_s,
             self.spread,
             self.is_capped,
+            self.made_of and partial(self.made_of, index),
         )
 
 

@@ -1,18 +1,21 @@
 """Bytes that move between devices beside serving, over the links that replicas use."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import simpy
 
 from sim.network.carried import add_carried, carried
+from sim.network.crossing import flow_of
 from sim.network.exchange import all_to_all_v
 from sim.network.fabric import Fabric
 from sim.network.instants import STARTS, sleep_until
-from sim.network.loads import Loads
+from sim.network.loads import IntArray, Loads
 from sim.network.routes import Network
+from sim.network.streams import Routes, Streams
 from sim.record.recorder import MovementRow, Recorder
 from sim.serving.company import Company
 from sim.spec.network_events import Movement
@@ -29,11 +32,20 @@ def movement_loads(network: Network, movement: Movement, pairs: Pairs) -> Loads 
     for source, target in pairs:
         sent_bytes[places[source], places[target]] += movement.bytes
     loads = all_to_all_v(network, list(places), sent_bytes)
+    made_of = cache(partial(_streams, network, movement.bytes, pairs, loads.links))
+    loads = replace(loads, made_of=made_of)
     capacity_bytes_per_s = network.capacity_bytes_per_s
     if movement.at_most_bytes_per_s is None:
         return loads.at_efficiency(1.0, capacity_bytes_per_s)
     least_drain_s = sent_bytes.max() / movement.at_most_bytes_per_s
     return loads.at_least(least_drain_s, capacity_bytes_per_s)
+
+
+def _streams(network: Network, bytes_: float, pairs: Pairs, links: IntArray) -> Streams:
+    """One from each sender to its receiver."""
+    ways = [dict(flow_of(network, *pair)) for pair in pairs]
+    routes = Routes.of(links, ways, network.capacity_bytes_per_s)
+    return Streams(routes, np.full(len(pairs), bytes_))
 
 
 @dataclass(slots=True, eq=False)

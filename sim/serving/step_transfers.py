@@ -9,6 +9,7 @@ import numpy as np
 from sim.network.choice import Choice
 from sim.network.collectives import all_gather, all_reduce, reduce_scatter, sends
 from sim.network.exchange import Exchange, Sources, combine, dispatch
+from sim.network.exchange_streams import ExchangeStreams, exchange_streams
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
@@ -45,6 +46,7 @@ class StepTransfers:
         self.capacity_bytes_per_s = network.capacity_bytes_per_s
         self.collectives = _collectives(scenario, layout, network, slots)
         self.exchanges = _exchanges(scenario, layout, network, slots)
+        self._streams = _streams(scenario, layout, network, self.exchanges)
         self.paces = {
             pattern: pace_of(pattern, network, scenario.engine.profile, pattern.algorithm)
             for choice in self.collectives.values()
@@ -112,6 +114,11 @@ class StepTransfers:
             if summed not in sums:
                 sums[summed] = summed.of(weights)
             loads = exchange.loads_of(self._sources[slot], sums[summed])
+            if slot in self._streams:
+                sent = self._streams[slot].sent
+                share = source_tokens / source_tokens.sum()
+                made_of = partial(sent, share, weights, self._token_bytes[slot])
+                loads = replace(loads, made_of=made_of)
             if isinstance(pace, Pace):
                 found[slot] = pace.of(loads)
                 continue
@@ -196,3 +203,24 @@ def _processors(layout: ReplicaLayout) -> int | None:
     ends = [place.device.processors for place in (layout.attention, layout.experts)]
     known = [processors for processors in ends if processors is not None]
     return min(known) if len(known) == len(ends) else None
+
+
+def _streams(
+    scenario: Scenario,
+    layout: ReplicaLayout,
+    network: Network,
+    exchanges: Mapping[str, PacedExchange],
+) -> dict[str, ExchangeStreams]:
+    """Of the exchanges, where transfers are shared in parts."""
+    if scenario.sharing == "whole":
+        return {}
+    return {
+        slot: exchange_streams(
+            network,
+            (layout.attention.devices, layout.experts.devices),
+            scenario.experts.dispatch,
+            paced.exchange.links,
+            is_back=slot == "combine",
+        )
+        for slot, paced in exchanges.items()
+    }

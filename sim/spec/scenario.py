@@ -210,6 +210,9 @@ class Scenario(Spec):
     """What a request must meet to count as good."""
     fidelity: Literal["auto", "layer"] = "auto"
     """layer: every phase of a step is an event. auto: a step is one event where that is exact."""
+    sharing: Literal["whole", "parts"] = "whole"
+    """How transfers that meet share links. whole: each as one vector of bytes, all of it in step.
+    parts: split by the links that the others use; nearer to what single streams do, and slower."""
     record: Record = Record()
     """How much is kept of a run."""
     until_s: PositiveSeconds | None = None

@@ -116,6 +116,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         experts=draw(expert_choices(_protocols(replicas, devices // machine.boxes))),
         workload=draw(workloads()),
         seed=draw(st.integers(0, 1000)),
+        sharing=draw(st.sampled_from(["whole", "whole", "parts"])),
         **({"record": Record(transfers=draw(st.booleans()))} | fixed),
     )
     blocks = draw(st.sampled_from([None, 10, 16, 30]))

@@ -13,6 +13,8 @@ from sim import simulation
 from sim.serving.player import Player
 from sim.serving.replica import Replica
 from sim.simulation import Run, simulate
+from sim.spec.experts import Experts
+from sim.spec.popularity import LognormalPopularity
 from sim.spec.scenario import Record, Scenario
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 from tests.laws.scenarios import (
@@ -185,3 +187,20 @@ def test_a_replica_that_is_left_alone_on_shared_links_runs_as_if_fused() -> None
     for name in ("requests", "steps", "transfers", "links", "link_users"):
         one, other = getattr(fused, name), getattr(phased, name)
         pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_in_parts_auto_equals_layer_to_the_bit_where_skewed_exchanges_meet() -> None:
+    asked = scenario(
+        MIXTURE,
+        pool(1, dp=4, replicas=2, devices=(0, 2, 4, 6, 1, 3, 5, 7)),
+        on=switched(2, 4, nics=1),
+        experts=Experts(popularity=LognormalPopularity(kind="lognormal", sigma=1.0)),
+        sharing="parts",
+    )
+    met = simulate(asked)
+
+    check(asked)
+
+    assert met.links["contended_s"].sum() > 0
+    whole = simulate(asked.model_copy(update={"sharing": "whole"}))
+    assert whole.recorder.elapsed_s != met.recorder.elapsed_s

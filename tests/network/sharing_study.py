@@ -1,13 +1,15 @@
 """How far the fabric is off where transfers are skewed and begin at different times.
 
 `python -m tests.network.sharing_study` prints the table in topologies/README.md: random cases of
-two to four transfers against the twin of single streams, as the fabric shares them (one vector
-each), and with each split into parts, which go their own ways and of which the last one ends it.
+two to four transfers against the twin of single streams, as the fabric shares them (in parts, or
+one vector each), and with each split from the start into transfers, of which the last one ends it.
 """
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from sim.network.fabric import Fabric
 from sim.network.instants import STARTS, call_at
 from sim.network.loads import Loads
 from sim.network.routes import Network
+from sim.network.streams import Routes, Streams
 from sim.record.usage import LinkUsage
 
 from .stream_twin import Chain, Transfer, all_to_all, loads_of, ring, twin_ends_s
@@ -128,10 +131,22 @@ def _random_transfer(
     return all_to_all(network, devices, bytes_ * len(devices) * np.outer(sources, targets))
 
 
-def fabric_ends_s(network: Network, transfers: Sequence[Transfer], split: Split) -> list[float]:
+def streams_of(network: Network, one: Transfer) -> Streams:
+    """What the fabric is told of it; a ring is one stream, that goes round."""
+    shares = [Counter(link for s in chain.streams for link in s.route) for chain in one.chains]
+    bytes_ = [chain.rounds * chain.streams[0].bytes for chain in one.chains]
+    return Streams(
+        Routes.of(one.loads().links, shares, network.capacity_bytes_per_s), np.array(bytes_)
+    )
+
+
+def fabric_ends_s(
+    network: Network, transfers: Sequence[Transfer], split: Split, *, in_parts: bool = False
+) -> list[float]:
     """When each transfer ends whose parts are on the fabric."""
     env, ends_s = Environment(), [0.0] * len(transfers)
-    fabric = Fabric(env, network.capacity_bytes_per_s, LinkUsage.of(network.links))
+    usage = LinkUsage.of(network.links)
+    fabric = Fabric(env, network.capacity_bytes_per_s, usage, shares_parts=in_parts)
 
     def start(number: int, loads: Loads) -> None:
         def note(_: object) -> None:
@@ -142,6 +157,8 @@ def fabric_ends_s(network: Network, transfers: Sequence[Transfer], split: Split)
     for number, one in enumerate(transfers):
         for part in split(network, transfers, number):
             loads = loads_of(part)
+            if in_parts:
+                loads = replace(loads, made_of=lambda one=one: streams_of(network, one))
             call_at(env, one.starts_s, STARTS, lambda n=number, loads=loads: start(n, loads))  # type: ignore[misc]
     env.run()
     return ends_s
@@ -156,7 +173,7 @@ class Errors(NamedTuple):
     cpu_s: float
 
 
-def errors(name: str, split: Split, cases: int) -> Errors:
+def errors(name: str, split: Split, cases: int, *, in_parts: bool = False) -> Errors:
     """Of so many random cases on a topology."""
     network, found, parts, cpu_s = Network.of(sim.load_topology(name)), [], [], 0.0
     for seed in range(cases):
@@ -164,7 +181,7 @@ def errors(name: str, split: Split, cases: int) -> Errors:
         ends_s = twin_ends_s(network, transfers)
         parts += [len(split(network, transfers, number)) for number in range(len(transfers))]
         start_s = time.process_time()
-        simulated_s = fabric_ends_s(network, transfers, split)
+        simulated_s = fabric_ends_s(network, transfers, split, in_parts=in_parts)
         cpu_s += time.process_time() - start_s
         for one, end_s, at_s in zip(transfers, ends_s, simulated_s, strict=True):
             alone_s = twin_ends_s(network, [one._replace(starts_s=0.0)])[0]
@@ -189,8 +206,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cases", type=int, default=80, help="of each topology")
     cases: int = options.parse_args().cases
-    for title, split in SPLITS.items():
-        by_name = {one: errors(name, split, cases) for one, name in TOPOLOGIES.items()}
+    ways = [("in parts", whole, True), *((title, split, False) for title, split in SPLITS.items())]
+    for title, split, in_parts in ways:
+        by_name = {
+            one: errors(name, split, cases, in_parts=in_parts) for one, name in TOPOLOGIES.items()
+        }
         for one, found in by_name.items():
             print(row(f"{title}, {one}", [found]))  # noqa: T201, the study's result
         print(row(f"{title}, all", list(by_name.values())), flush=True)  # noqa: T201, as above
