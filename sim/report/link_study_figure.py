@@ -1,6 +1,8 @@
 """Where the time of a device goes on several topologies, and what comes of it, in one picture."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ _PARTS = {
     "combine": ("#D55E00", "////"),
 }
 _SATURATED_COLOUR, _LIGHT_COLOUR = "#009E73", "#56B4E9"
+_WHOLE_FROM = 10
 SUFFIXES = (".png", ".svg")
 
 
@@ -47,7 +50,7 @@ def draw_link_study(folder: Path, rows: Rows, titles: Mapping[str, str]) -> None
     # Ids in the SVG are made from this salt and not at random, so that equal data give equal bytes.
     with rc_context({"svg.hashsalt": "moesim", "font.size": 8, "hatch.linewidth": 0.5}):
         figure = Figure(figsize=(12, 4.1 * len(titles)), dpi=130, layout="constrained")
-        lines = figure.subfigures(len(titles), 1)
+        lines = figure.subfigures(len(titles), 1, squeeze=False)[:, 0]
         for line, (model, title) in zip(lines, titles.items(), strict=True):
             line.suptitle(title, fontweight="bold", x=0.01, ha="left")
             _draw_model(line, [row for row in rows if row["model"] == model])
@@ -72,6 +75,9 @@ def _draw_model(line: Any, rows: Rows) -> None:
     )
     panels[0].invert_yaxis()
     for panel in panels:
+        for place, (one, other) in enumerate(pairwise(saturated)):
+            if one["devices"] != other["devices"]:
+                panel.axhline(place + 0.5, color="grey", linewidth=0.6, linestyle=":")
         panel.spines[["top", "right"]].set_visible(False)
 
 
@@ -81,9 +87,7 @@ def _draw_parts(panel: Any, rows: Rows) -> None:
     whole_ms = [1e3 * row["devices"] / row["output_throughput"] for row in rows]
     lefts = [0.0] * len(rows)
     for name, (colour, hatch) in _PARTS.items():
-        widths = [
-            parts_of(row)[name] * of_row for row, of_row in zip(rows, whole_ms, strict=True)
-        ]
+        widths = [parts_of(row)[name] * of_row for row, of_row in zip(rows, whole_ms, strict=True)]
         if sum(widths) > 0:
             panel.barh(
                 places,
@@ -99,23 +103,32 @@ def _draw_parts(panel: Any, rows: Rows) -> None:
     for place, end, row in zip(places, lefts, rows, strict=True):
         panel.text(end, place, f"  {_words(row)}", va="center", fontsize=7)
     panel.set(
-        xlim=(0, 1.45 * max(lefts)),
-        title="saturated: fullest link, and speed of links at which communication is a tenth",
+        xlim=(0, 1.6 * max(lefts)),
+        title="saturated; beside a bar: the fullest link, and how many times as fast links\n"
+        "must be for communication to be a tenth of the steps",
         xlabel="time of a device for an output token (ms)",
+        ylabel="links between H200 (last: GB200), devices used",
     )
-    panel.legend(loc="lower right", frameon=False)
+    panel.legend(loc="upper right", frameon=False)
 
 
 def _words(row: Row) -> str:
     """How full the fullest link is, and how fast links would have to be."""
-    fullest = f"{row['fullest_link_kind']} {row['fullest_link_utilization_share']:.0%} used"
+    fullest = f"{row['fullest_link_kind']} {100 * row['fullest_link_utilization_share']:.0f} % used"
+    return f"{fullest}, needs {needed(row)}"
+
+
+def needed(row: Row) -> str:
+    """By how much links must be faster, or what remains at any speed; empty if not looked for."""
     factor = row["enough_speed_ratio"]
-    if factor != factor:  # noqa: PLR0124 (what a CSV leaves empty)
-        return f"{fullest}; no speed: still {row['enough_communication_share']:.0%}"
-    return f"{fullest}; {factor:.2g} x" if factor > 1 else f"{fullest}; fast enough"
+    if isnan(row["enough_communication_share"]):
+        return ""
+    if isnan(factor):
+        return f"no speed: {100 * row['enough_communication_share']:.0f} % remain"
+    return f"{factor:,.0f} x" if factor >= _WHOLE_FROM else f"{factor:.1f} x"
 
 
-def _draw_figure(panel: Any, values: Iterable[float], colour: str, written: str) -> None:
-    bars = panel.barh(range(len(list(values))), values, color=colour)
+def _draw_figure(panel: Any, values: Sequence[float], colour: str, written: str) -> None:
+    bars = panel.barh(range(len(values)), values, color=colour)
     panel.bar_label(bars, fmt=lambda value: format(value, written), padding=2, fontsize=7)
     panel.margins(x=0.25)

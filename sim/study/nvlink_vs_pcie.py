@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sim.report.limits import communication_share, link_rows, step_rows
-from sim.report.link_study_figure import draw_link_study
+from sim.report.link_study_figure import draw_link_study, needed, parts_of
 from sim.serving.step_plan import KINDS
 from sim.simulation import Run, simulate
 from sim.study.network_bound import enough_row
@@ -31,6 +31,7 @@ class Model(NamedTuple):
     """A model, and how it is served."""
 
     name: str
+    title: str
     scenario: str
     settings: tuple[str, ...]
     width: str
@@ -87,9 +88,16 @@ def _with_h200(base: str) -> Mapping[str, Any]:
 
 
 MODELS = (
-    Model("llama-3.1-70b", "chat-llama-70b", (), "deployment.pools.0.attention.tp"),
+    Model(
+        "llama-3.1-70b",
+        "Llama-3.1-70B, BF16, one replica by tensor parallelism",
+        "chat-llama-70b",
+        (),
+        "deployment.pools.0.attention.tp",
+    ),
     Model(
         "deepseek-r1",
+        "DeepSeek-R1, FP8, one replica, attention by data and experts by expert parallelism",
         "chat-deepseek-r1",
         # In one box the same as per device.
         ("experts.dispatch=per-node", "deployment.pools.0.experts={}"),
@@ -182,20 +190,46 @@ def save_study(folder: Path, before_each: Callable[[str], None] = lambda name: N
 
 def save_figure(folder: Path) -> None:
     """Draw the summary that is there."""
-    rows = read_summary(folder)
-    titles = {model.name: _TITLES[model.name] for model in MODELS}
-    draw_link_study(folder, rows.to_dict("records"), titles)
+    draw_link_study(folder, read_summary(folder), {model.name: model.title for model in MODELS})
 
 
-_TITLES = {
-    "llama-3.1-70b": "Llama-3.1-70B, BF16, one replica by tensor parallelism",
-    "deepseek-r1": "DeepSeek-R1, FP8, one replica, attention by data and experts by expert parallelism",
-}
-
-
-def read_summary(folder: Path) -> pd.DataFrame:
+def read_summary(folder: Path) -> list[dict[Any, Any]]:
     """The rows of a saved study."""
-    return pd.read_csv(folder / SUMMARY)
+    return pd.read_csv(folder / SUMMARY).to_dict("records")
+
+
+def readme_table(rows: Sequence[Mapping[str, Any]], load: str) -> str:
+    """What came out under one load, as a table in Markdown."""
+    lines = [f"| {' | '.join(_HEADS)} |", "|" + "---|" * len(_HEADS)]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in rows if row["load"] == load]
+    return "\n".join(lines) + "\n"
+
+
+_HEADS = (
+    *("model", "links", "devices", "output tokens/s", "TTFT p50, p99 (ms)", "TPOT p50, p99 (ms)"),
+    *("computing", "waiting", "communicating", "fullest link", "used", "full", "needed"),
+    "measured",
+)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    parts = parts_of(row)
+    shares = (parts["computing"], row["waiting_share"], row["communication_share"])
+    link = (row["fullest_link_utilization_share"], row["fullest_link_full_share"])
+    return [
+        *(row["model"], row["topology"], str(row["devices"]), f"{row['output_throughput']:,.0f}"),
+        f"{row['p50_ttft_ms']:,.0f}, {row['p99_ttft_ms']:,.0f}",
+        f"{row['p50_tpot_ms']:.1f}, {row['p99_tpot_ms']:.1f}",
+        *map(_percent, shares),
+        f"{row['fullest_link_kind']} `{row['fullest_link']}`",
+        *map(_percent, link),
+        needed(row),
+        _percent(row["measured_share"]),
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 if __name__ == "__main__":
