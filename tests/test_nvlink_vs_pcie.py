@@ -86,6 +86,20 @@ def test_the_finding_has_the_figures_of_the_summary(model: str) -> None:
         assert said in text
 
 
+def test_the_first_page_has_them_too() -> None:
+    text = " ".join((STUDY.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    makes = [
+        between([100 * one / kept(model, NVLINK)["output_throughput"] for one in output])
+        for model in (LLAMA, DEEPSEEK)
+        for output in [on_pcie(model, "output_throughput")]
+    ]
+    needs = [between(on_pcie(model, "enough_speed_ratio")) for model in (LLAMA, DEEPSEEK)]
+
+    assert f"Llama-3.1-70B makes {makes[0]} % of the tokens" in text
+    assert f"on links {needs[0]} times as fast" in text
+    assert f"DeepSeek-R1 makes {makes[1]} % and needs {needs[1]} times" in text
+
+
 def test_what_is_said_of_other_places_is_in_the_summary() -> None:
     text = " ".join(README.split())
     two_boxes, pcie_boxes, itself = (one.name for one in (PLACES[6], PLACES[8], PLACES[9]))
