@@ -24,7 +24,7 @@ from sim.study.ready import ready_scenario
 Row = dict[str, Any]
 SUMMARY = "summary.csv"
 
-_COMMON = ("engine.profile=measured", "engine.max_sequences=256", "workload=closed-loop")
+_COMMON = ("engine.profile=measured", "engine.max_sequences=512", "workload=closed-loop")
 
 
 class Model(NamedTuple):
