@@ -6,7 +6,7 @@ READY := .venv/ready
 # A process a core; the tests of a file stay together, for they share what is costly to make.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: demo reproduce test check slow bench clean
+.PHONY: demo reproduce test check slow bench nvlink-vs-pcie clean
 
 demo: $(READY)
 	$(BIN)/moesim demo
@@ -23,7 +23,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest tests/test_readme.py tests/test_validation.py -m "not slow"
+	$(BIN)/pytest tests/test_readme.py tests/test_validation.py tests/test_nvlink_vs_pcie.py -m "not slow"
 
 slow: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m slow
@@ -33,6 +33,10 @@ slow: $(READY)
 # NAMES="a c1" measures these alone; options may follow: NAMES="a --scale 0.01".
 bench: $(READY)
 	$(BIN)/python -m bench $(NAMES)
+
+# The study of results/nvlink_vs_pcie, made anew.
+nvlink-vs-pcie: $(READY)
+	$(BIN)/python -m sim.study.nvlink_vs_pcie results/nvlink_vs_pcie
 
 clean:
 	rm -rf .venv dist results/runs .mypy_cache .pytest_cache .ruff_cache

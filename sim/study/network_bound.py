@@ -31,7 +31,7 @@ ENOUGH_COLUMNS = (
     "sim_enough_bytes_per_s",
     "sim_enough_communication_share",
 )
-TITLE = f"Links so many times as fast that communication is {BOUND_SHARE:.0%} of the steps"
+TITLE = f"Links so many times as fast that communication is {100 * BOUND_SHARE:.0f} % of the steps"
 
 
 class Enough(NamedTuple):

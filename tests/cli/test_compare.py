@@ -72,7 +72,7 @@ def test_the_speed_that_would_end_the_bottleneck_is_found_by_running(tmp_path: P
     rows = json.loads(moesim("compare", scenario, *vary, "--until-not-network-bound", "--json").out)
     table = moesim("compare", scenario, *vary, "--until-not-network-bound").out
 
-    assert "communication is 10% of the steps" in table
+    assert "communication is 10 % of the steps" in table
     for row in rows:
         ratio = row["sim_enough_speed_ratio"]
         if ratio is None:

@@ -50,6 +50,21 @@ def test_a_pair_stands_once_on_each_link() -> None:
     assert len(met) == len(set(met))
 
 
+def test_what_rounding_leaves_is_no_loss_and_pairs_without_loss_are_left_out() -> None:
+    interleaved = run(
+        "deployment.pools.0={replicas: 2, attention: {tp: 4}, devices: [0, 2, 4, 6, 1, 3, 5, 7]}"
+    )
+
+    links, pairs = explain_links(interleaved).values()
+
+    for row in links:
+        assert row["lost_s"] == 0 or row["lost_s"] > 1e-12
+    assert any(row["lost_s"] == 0 for row in links)
+    assert pairs
+    for row in pairs:
+        assert row["user_lost_s"] + row["other_lost_s"] > 1e-12
+
+
 def test_where_nobody_met_the_busiest_links_are_listed() -> None:
     alone = run("deployment.pools=[{attention: {tp: 2}}]")
 
