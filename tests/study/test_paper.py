@@ -154,6 +154,18 @@ def test_a_claim_that_fails_and_a_number_that_drifts_are_found(tmp_path: Path) -
     assert failure == "C0: nothing: 5 x is not 5 (1 %)"
 
 
+def test_what_is_made_by_its_name_only_keeps_its_rows_in_the_summary(tmp_path: Path) -> None:
+    own = [{**rows(2.0, True)[0], "claim": "expert_scheduling"}]
+    frame = pd.read_csv(COMMITTED / "expert_scheduling.csv")
+    save(Study(rows(5.0, True), {}), tmp_path, is_whole=True)
+
+    save(Study(own, {"expert_scheduling": frame}), tmp_path, is_whole=False)
+    save(Study(rows(7.0, True), {}), tmp_path, is_whole=True)
+
+    assert faults(Study(own, {}), tmp_path, is_whole=False) == []
+    assert faults(Study(rows(7.0, True), {}), tmp_path, is_whole=True) == []
+
+
 def test_one_figure_is_made_from_the_command_line(tmp_path: Path) -> None:
     outcome = moesim("reproduce", "fig3", "--out", str(tmp_path))
 
