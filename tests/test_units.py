@@ -82,12 +82,12 @@ def test_a_long_text_costs_no_more_than_its_length() -> None:
     # Quadratic reading would take hours for these.
     texts = ["1" * 1_000_000, "1" * 1_000_000 + "!", "1" + " " * 1_000_000, "1." + "1" * 1_000_000]
 
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     for text in texts:
         with pytest.raises(ValueError, match="is not a number and a unit"):
             units.parse(text, "s")
 
-    assert time.perf_counter() - began_s < 1
+    assert time.process_time() - began_s < 1
 
 
 @pytest.mark.parametrize(
