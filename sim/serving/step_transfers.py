@@ -12,7 +12,7 @@ from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, covers, pace_of
+from sim.network.protocols import Pace, covers, pace_of, unknown_kind
 from sim.network.routes import Network
 from sim.network.sums import SetSums
 from sim.physics.attention_stages import crossing
@@ -74,6 +74,15 @@ class StepTransfers:
         exchanges = [paced.exchange for paced in self.exchanges.values()]
         patterns: list[Choice | Exchange] = [*self.collectives.values(), *exchanges]
         return frozenset().union(*(pattern.used_links for pattern in patterns))
+
+    @property
+    def unknown_kinds(self) -> list[str]:
+        """Kinds of slowest links for which no fabric stands, though the profile has fabrics."""
+        communication = self._scenario.engine.profile.communication
+        moved: list[Pattern | Exchange] = [*self.paces]
+        moved += [one.exchange for one in self.exchanges.values() if isinstance(one.pace, Pace)]
+        found = (unknown_kind(self._network, one.links, communication) for one in moved)
+        return sorted({kind for kind in found if kind is not None})
 
     def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
         """What a collective's bytes go by: tokens, or sequences that get one."""

@@ -4,7 +4,7 @@ The formula is that of `network/expert_pace`. Held-out errors are those of secon
 see three tenths of the rows, and three tenths of the models with all their rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ class ExchangeSample(NamedTuple):
     def predicted_s(self, traffic: ExpertTraffic) -> Array:
         """(points) Seconds."""
         drain_s = np.max(
-            [one / traffic.link_efficiency.get(kind, 1.0) for kind, one in self.needed_s.items()],
+            [one / traffic.reached_share(kind) for kind, one in self.needed_s.items()],
             axis=0,
         )
         handling_s = handled_s(traffic, self.tokens, self.copied_bytes, self.processors)
@@ -95,15 +95,20 @@ def exchange_sample(
     return ExchangeSample(
         **numbers,
         needed_s={kind: np.array([one.get(kind, 0.0) for _, one in rows]) for kind in kinds},
-        link_bytes_per_s={
-            network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
-            for network in networks.values()
-            for link in range(network.links)
-        },
+        link_bytes_per_s={kind: _slowest_bytes_per_s(networks.values(), kind) for kind in kinds},
         measured_s=np.array([point.measured_s for point in own]),
         row_is_held=np.array([is_held(point.id) for point in own]),
         shape_is_held=np.array([is_held(shape) for shape in shapes]),
         origins=tuple(sorted({point.origin for point in own if point.origin})),
+    )
+
+
+def _slowest_bytes_per_s(networks: Iterable[Network], kind: str) -> float:
+    return min(
+        network.capacity_bytes_per_s[link].item()
+        for network in networks
+        for link, own in enumerate(network.link_kinds)
+        if own == kind
     )
 
 
@@ -155,9 +160,7 @@ def fitted_traffic(sample: ExchangeSample) -> ExpertTraffic:
         **_numbers(named),
         fitted_to=ExchangeSizes(
             **{name: (one.min(), one.max()) for name, one in sizes.items()},
-            links={
-                kind: sample.link_bytes_per_s[kind] for kind in _numbers(named)["link_efficiency"]
-            },
+            links=dict(sample.link_bytes_per_s),
         ),
         errors=worth(errors, held_out, np.ones(errors.shape, dtype=bool)),
         source="; ".join(sample.origins) or "unknown",

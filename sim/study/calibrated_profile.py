@@ -31,6 +31,12 @@ _STAND_INS = {
     "hdr": "ndr",
     "xdr": "ndr",
     "ndr": "nvlink4",
+    **dict.fromkeys(("ndr-up", "ndr-aggregation", "ndr-core", "ndr-local", "ndr-global"), "ndr"),
+    **dict.fromkeys(("100gbe", "200gbe", "400gbe", "800gbe"), "ndr"),
+    "800gbe-up": "800gbe",
+    "inter-socket": "pcie5",
+    "pcie4-nic": "pcie4",
+    "pcie5-nic": "pcie5",
 }
 """By kinds of links, the kind of their family that is most like them, whose numbers they take over
 where they have none of their own. Libraries use the same protocols on cards as inside a box."""

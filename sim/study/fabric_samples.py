@@ -13,9 +13,9 @@ from sim.network.protocols import (
     WAYS,
     Way,
     is_host_link,
-    kinds_by_speed,
     overheads,
     reached_share,
+    slowest_kind,
 )
 from sim.network.routes import Network
 from sim.spec.communication import Fabric
@@ -108,7 +108,9 @@ def fabric_samples(
         found = _Found(point, network, _ways(network, point))
         if point.params["gpus"] > 1:
             links = next(iter(found.ways.values())).links
-            by_fabric[kinds_by_speed(network, links.tolist())[0]].append(found)
+            kind = slowest_kind(network, links.tolist())
+            assert kind is not None, "devices hang on links"
+            by_fabric[kind].append(found)
     return [_sample(fabric, by_fabric[fabric]) for fabric in sorted(by_fabric)]
 
 

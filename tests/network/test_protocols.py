@@ -1,12 +1,15 @@
 """Times by protocols against hand arithmetic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sim.catalog.load import load_profile, load_topology
+from sim.catalog.names import names
 from sim.network.collectives import all_gather, all_reduce, all_to_all
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, covers, fabric_of, pace_of
+from sim.network.protocols import Pace, covers, fabric_of, pace_of, unknown_kind
 from sim.network.routes import Network
 from sim.spec.calibration import FitErrors
 from sim.spec.communication import Communication, Fabric, FabricSizes, WireProtocol
@@ -161,3 +164,63 @@ def test_one_device_alone_launches_nothing() -> None:
     loads = pattern.loads(1e6)
 
     assert Pace.constant(pattern, HOPPER, MEASURED).of(loads) is loads
+
+
+def test_the_slowest_link_as_built_says_which_fabric() -> None:
+    # NVLink 4 and NDR with unlike numbers: between boxes cards are slowest, in a box there is one.
+    cards = FABRIC.model_copy(update={"launch_s": 40e-6})
+    known = profile(nvlink4=FABRIC, ndr=cards).communication
+    boxes = Network.of(load_topology("dgx-h100-x2"))
+    across, inside = gather(boxes, 16), gather(boxes, 8)
+
+    assert fabric_of(boxes, across.links, known) == ("ndr", cards)
+    assert fabric_of(boxes, inside.links, known) == ("nvlink4", FABRIC)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.79, 0.01])
+def test_a_degraded_link_keeps_its_fabric(share: float) -> None:
+    boxes = Network.of(load_topology("dgx-h100-x2"))
+    across = gather(boxes, 16)
+    is_card_of_pcie = np.array([kind == "pcie5" for kind in boxes.link_kinds])
+    known = profile(ndr=FABRIC, pcie5=FABRIC).communication
+
+    slowed = boxes.without([], boxes.capacity_bytes_per_s * np.where(is_card_of_pcie, share, 1.0))
+
+    assert fabric_of(boxes, across.links, known) == ("ndr", FABRIC)
+    assert fabric_of(slowed, across.links, known) == ("ndr", FABRIC)
+
+
+def test_a_slowest_link_that_nobody_stands_for_means_the_constants() -> None:
+    clos = Network.of(load_topology("dgx-b300-x16-leaf-spine-800gbe"))
+    across = gather(clos, 128)
+
+    assert fabric_of(clos, across.links, MEASURED.communication) is None
+    assert pace_of(across, clos, MEASURED, "ring").efficiency.tolist() == [0.6]
+    assert unknown_kind(clos, across.links, MEASURED.communication) == "800gbe"
+    assert unknown_kind(HOPPER, gather(HOPPER, 8).links, MEASURED.communication) is None
+    assert unknown_kind(clos, across.links, None) is None
+
+
+def test_the_shipped_profile_stands_for_all_shipped_links_but_those_of_other_makers() -> None:
+    known = load_profile("measured").communication
+    assert known is not None
+
+    unknown = {
+        kind
+        for name in names("topologies")
+        for kind in Network.of(load_topology(name)).link_kinds
+        if known.known_as(kind, known.fabrics) is None
+    }
+
+    assert unknown == {"ici", "roce", "roce-out", "through"}
+
+
+def test_a_part_with_a_cap_is_no_link() -> None:
+    # A CPU that lets through less than any link carries.
+    hosts = Network.of(load_topology("pcie-gen5-8-no-p2p"))
+    pattern = gather(hosts, 8)
+    is_through = np.array([kind == "through" for kind in hosts.link_kinds])
+    capped = replace(hosts, built_bytes_per_s=np.where(is_through, 1e9, hosts.capacity_bytes_per_s))
+
+    assert is_through[pattern.links].any()
+    assert fabric_of(capped, pattern.links, MEASURED.communication) == ("pcie5", FABRIC)

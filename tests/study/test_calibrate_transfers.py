@@ -113,7 +113,13 @@ def test_a_device_with_collectives_alone_gives_a_fabric_and_no_curves(tmp_path: 
     assert not fitted.calibrations
     assert fitted.communication is not None
     assert list(fitted.communication.fabrics) == ["pcie5"]
-    assert fitted.communication.measured_as == {"pcie4": "pcie5", "pcie6": "pcie5"}
+    assert fitted.communication.measured_as == {
+        "pcie4": "pcie5",
+        "pcie6": "pcie5",
+        "inter-socket": "pcie5",
+        "pcie4-nic": "pcie4",
+        "pcie5-nic": "pcie5",
+    }
 
 
 def test_a_device_with_nothing_to_fit_is_refused(tmp_path: Path) -> None:
