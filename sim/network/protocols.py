@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from sim.network.graph import THROUGH
 from sim.network.loads import FloatArray, IntArray, Loads
-from sim.network.patterns import Pattern
 from sim.network.routes import Network
 from sim.spec.communication import Communication, Fabric
 from sim.spec.engine_profile import EngineProfile
@@ -28,8 +27,6 @@ WAYS: dict[str, Way] = {
     "in-switch": "in-switch",
 }
 """Of sending, by the name of the algorithm."""
-_MEASURED = ("ring", "in-switch")
-"""Algorithms that the measured library had."""
 
 
 class Transfers(Protocol):
@@ -170,35 +167,7 @@ def pace_of(transfers: Transfers, network: Network, profile: EngineProfile, algo
         return Pace.constant(transfers, network, profile)
     _, fabric = found
     way = WAYS[algorithm.split()[0]]
+    # Without numbers of its own a switch that adds goes by those of chains, and is not measured.
     if way == "in-switch" and not fabric.in_switch:
         way = "chain"
     return Pace.measured(transfers, network, way, fabric)
-
-
-def covers(
-    network: Network,
-    group: Sequence[int],
-    pattern: Pattern,
-    communication: Communication | None,
-    buffer_bytes: float,
-) -> bool:
-    """Whether just such a collective of one group was measured, on links of this kind and speed."""
-    found = fabric_of(network, pattern.links, communication)
-    if found is None or pattern.algorithm not in _MEASURED or _boxes(network, group) > 1:
-        return False
-    name, fabric = found
-    sizes = fabric.fitted_to
-    return (
-        slowest_kind(network, map(int, pattern.links)) == name
-        and network.capacity_bytes_per_s[pattern.links].min() == sizes.link_bytes_per_s
-        and _is_within(len(group), sizes.devices)
-        and _is_within(buffer_bytes, sizes.buffers)
-    )
-
-
-def _boxes(network: Network, group: Sequence[int]) -> int:
-    return len({network.box_of[device] for device in group})
-
-
-def _is_within(found: float, span: tuple[float, float]) -> bool:
-    return span[0] <= found <= span[1]

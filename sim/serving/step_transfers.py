@@ -11,8 +11,9 @@ from sim.network.collectives import all_gather, all_reduce, reduce_scatter, send
 from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
+from sim.network.measured_collectives import covers
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, covers, pace_of, unknown_kind
+from sim.network.protocols import Pace, pace_of, unknown_kind
 from sim.network.routes import Network
 from sim.network.sums import SetSums
 from sim.physics.attention_stages import crossing
@@ -28,6 +29,15 @@ Ranked = tuple[int, ...]
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
 
+
+_KINDS = {
+    "embedding all-reduce": "all_reduce",
+    "all-reduce": "all_reduce",
+    "reduce-scatter": "reduce_scatter",
+    "all-gather": "all_gather",
+    _BY_SAMPLED: "all_gather",
+}
+"""Of collectives as measurements name them; sends between two groups were not measured."""
 
 _MAKERS: Mapping[Direction, Callable[..., Exchange]] = {"dispatch": dispatch, "combine": combine}
 
@@ -139,8 +149,9 @@ class StepTransfers:
         choice = self.collectives[slot]
         chosen = choice.chosen(bytes_, self._at_pace)
         communication = self._scenario.engine.profile.communication
+        kind, most_bytes = _KINDS.get(slot, "sends"), float(bytes_.max())
         return any(
-            covers(self._network, self._layout.ranks[0], one, communication, float(bytes_.max()))
+            covers(self._network, self._layout.ranks[0], one, kind, communication, most_bytes)
             for one in choice.patterns
             if one.algorithm == chosen
         )

@@ -8,8 +8,9 @@ import pytest
 from sim.catalog.load import load_profile, load_topology
 from sim.catalog.names import names
 from sim.network.collectives import all_gather, all_reduce, all_to_all
+from sim.network.measured_collectives import covers
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, covers, fabric_of, pace_of, unknown_kind
+from sim.network.protocols import Pace, fabric_of, pace_of, unknown_kind
 from sim.network.routes import Network
 from sim.spec.calibration import FitErrors
 from sim.spec.communication import Communication, Fabric, FabricSizes, WireProtocol
@@ -144,8 +145,8 @@ def test_a_fabric_of_the_family_takes_the_numbers_over_but_was_not_measured() ->
     on = list(range(8))
 
     assert fabric_of(blackwell, other.links, MEASURED.communication) == ("nvlink4", FABRIC)
-    assert covers(HOPPER, on, own, MEASURED.communication, 1e6)
-    assert not covers(blackwell, on, other, MEASURED.communication, 1e6)
+    assert covers(HOPPER, on, own, "all_gather", MEASURED.communication, 1e6)
+    assert not covers(blackwell, on, other, "all_gather", MEASURED.communication, 1e6)
 
 
 def test_other_sizes_speeds_and_algorithms_were_not_measured() -> None:
@@ -153,10 +154,10 @@ def test_other_sizes_speeds_and_algorithms_were_not_measured() -> None:
     on, known = list(range(8)), MEASURED.communication
     (direct,) = all_gather(HOPPER, [on], "direct").patterns
 
-    assert not covers(HOPPER, on, gather(HOPPER, 8), known, 1e10)
-    assert not covers(slower, on, gather(slower, 8), known, 1e6)
-    assert not covers(HOPPER, on, direct, known, 1e6)
-    assert not covers(HOPPER, on, gather(HOPPER, 8), None, 1e6)
+    assert not covers(HOPPER, on, gather(HOPPER, 8), "all_gather", known, 1e10)
+    assert not covers(slower, on, gather(slower, 8), "all_gather", known, 1e6)
+    assert not covers(HOPPER, on, direct, "all_gather", known, 1e6)
+    assert not covers(HOPPER, on, gather(HOPPER, 8), "all_gather", None, 1e6)
 
 
 def test_one_device_alone_launches_nothing() -> None:
@@ -224,3 +225,73 @@ def test_a_part_with_a_cap_is_no_link() -> None:
 
     assert is_through[pattern.links].any()
     assert fabric_of(capped, pattern.links, MEASURED.communication) == ("pcie5", FABRIC)
+
+
+def reduced(network: Network, algorithm: str) -> Pattern:
+    (pattern,) = all_reduce(network, [list(range(8))], algorithm).patterns
+    return pattern
+
+
+MADE = FABRIC.model_copy(
+    update={"errors": dict.fromkeys(("all_reduce", "all_gather"), FABRIC.errors["all_gather"])}
+)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "bytes_", "is_measured"),
+    [
+        # By the numbers above the switch is faster from some megabytes on: then NCCL takes it.
+        ("ring", 8e3, True),
+        ("in-switch", 8e3, False),
+        ("ring", 5e8, False),
+        ("in-switch", 5e8, True),
+    ],
+)
+def test_of_sums_in_the_switch_and_rings_the_faster_one_was_measured(
+    algorithm: str, bytes_: float, is_measured: bool
+) -> None:
+    known, pattern = profile(nvlink4=MADE).communication, reduced(HOPPER, algorithm)
+
+    found = covers(HOPPER, list(range(8)), pattern, "all_reduce", known, bytes_)
+
+    assert found == is_measured
+
+
+def test_a_switch_without_numbers_of_its_own_goes_by_those_of_chains_unmeasured() -> None:
+    fabric = MADE.model_copy(update={"in_switch": ()})
+    by, pattern = profile(nvlink4=fabric), reduced(HOPPER, "in-switch")
+    pace = pace_of(pattern, HOPPER, by, "in-switch")
+
+    assert pace.efficiency == pytest.approx([0.1 / 1.5, 0.8 / 1.5])
+    assert not covers(HOPPER, list(range(8)), pattern, "all_reduce", by.communication, 5e8)
+    ring = reduced(HOPPER, "ring")
+    assert covers(HOPPER, list(range(8)), ring, "all_reduce", by.communication, 5e8)
+
+
+def test_kinds_that_were_not_measured_are_not_covered() -> None:
+    on, known = list(range(8)), profile(nvlink4=MADE).communication
+    (in_switch,) = all_gather(HOPPER, [on], "in-switch").patterns
+
+    assert covers(HOPPER, on, gather(HOPPER, 8), "all_gather", known, 1e6)
+    assert not covers(HOPPER, on, gather(HOPPER, 8), "reduce_scatter", known, 1e6)
+    assert not covers(HOPPER, on, gather(HOPPER, 8), "sends", known, 1e6)
+    assert not covers(HOPPER, on, in_switch, "all_gather", known, 1e9)
+
+
+def test_a_stand_in_as_fast_as_the_measured_links_was_not_measured() -> None:
+    kinds = ("nvlink5" if one == "nvlink4" else one for one in HOPPER.link_kinds)
+    like = replace(HOPPER, link_kinds=tuple(kinds))
+    on, known = list(range(8)), MEASURED.communication
+
+    assert fabric_of(like, gather(like, 8).links, known) == ("nvlink4", FABRIC)
+    assert not covers(like, on, gather(like, 8), "all_gather", known, 1e6)
+
+
+def test_each_stream_of_several_brings_its_share_of_a_link_to_a_host() -> None:
+    # Eight devices under two hosts, all to all: many streams over each link, which fill it.
+    (pattern,) = all_to_all(PCIE, [list(range(8))], "direct").patterns
+    pace = pace_of(pattern, PCIE, MEASURED, "direct")
+    reached = pace.capacity_bytes_per_s / PCIE.capacity_bytes_per_s
+
+    assert set(reached[pattern.links]) == {1.0}
+    assert (pattern.streams >= 2).all()
