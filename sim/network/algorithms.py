@@ -99,16 +99,6 @@ def all_reduce_by_boxes(scatter: Planner, gather: Planner) -> Planner:
     return after(scatter_by_boxes(scatter), gather_by_boxes(gather))
 
 
-def all_to_all_by_boxes(network: Network, group: Group) -> Plan:
-    """To whom in the own box has the target's place, then from there what all sent, in one."""
-    # Each stage sends the whole buffer on, of which the rails of a gather have a part each.
-    rails = len(boxes_of(network, group)[0])
-    return [
-        *_in_boxes(direct)(network, group),
-        *scaled(_on_rails(direct)(network, group), rails),
-    ]
-
-
 def _in_boxes(planner: Planner) -> Planner:
     """In all boxes at once, each with the whole buffer."""
 

@@ -192,6 +192,5 @@ _COLLECTIVES: Mapping[str, _Algorithms] = {
     },
     "all_to_all": {
         "direct": [_Way(by.direct, _nothing)],
-        "hierarchical": [_Way(by.all_to_all_by_boxes, _no_levels)],
     },
 }

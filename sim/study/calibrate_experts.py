@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.errors import ScenarioError, one_line
 from sim.network.expert_pace import before_s, beside, busy_processors, handled_s
 from sim.network.routes import Network
 from sim.spec.communication import ExchangeSizes, ExpertTraffic
 from sim.spec.device import DeviceSpec
-from sim.study.calibration_samples import Array, is_held
+from sim.study.calibration_samples import Array, Flags, is_held
 from sim.study.fit_figures import check_scipy
-from sim.study.kernels import checked_transfer
+from sim.study.kernels import checked_point
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import (
     EXCHANGES,
@@ -25,10 +24,11 @@ from sim.study.measured_transfers import (
     token_bytes,
     uniform,
 )
-from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, share, worth
+from sim.study.nearest_numbers import Bound, Named, held_out_errors, nearest, seconds, share, worth
 
 FEWEST_POINTS = 40
 _SHAPE_KEYS = ("hidden", "top_k", "experts")
+"""What makes a model."""
 _ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30), links={})
 
 
@@ -83,14 +83,12 @@ def exchange_sample(
     networks: dict[tuple[str, int], Network] = {}
     rows = []
     for point in own:
-        device, nodes = devices[point.device], _checked(point)["nodes"]
+        device, nodes = devices[point.device], checked_point(point)["nodes"]
         if (point.device, nodes) not in networks:
             networks[point.device, nodes] = network_of(device, nodes)
         rows.append(_row(kind, device, networks[point.device, nodes], point))
     kinds = sorted({kind for _, needed_s in rows for kind in needed_s})
-    shapes = [
-        ".".join(str(one.params[key]) for key in ("hidden", "top_k", "experts")) for one in own
-    ]
+    shapes = [".".join(str(one.params[key]) for key in _SHAPE_KEYS) for one in own]
     numbers = {name: np.array([float(one[name]) for one, _ in rows]) for name in rows[0][0]}
     return ExchangeSample(
         **numbers,
@@ -110,13 +108,6 @@ def _slowest_bytes_per_s(networks: Iterable[Network], kind: str) -> float:
         for link, own in enumerate(network.link_kinds)
         if own == kind
     )
-
-
-def _checked(point: Point) -> dict[str, Any]:
-    try:
-        return checked_transfer(point.kind, point.params)
-    except ScenarioError as problem:
-        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
 
 
 def _row(
@@ -208,8 +199,7 @@ def _errors(sample: ExchangeSample, named: Named) -> Array:
 
 
 def _held_out_errors(sample: ExchangeSample, is_held: Flags) -> Array:
-    """(points) Of a fit without them on those held out; NaN on the others, or where none could."""
-    found = np.full(is_held.shape, np.nan)
-    if is_held.any() and (~is_held).sum() >= FEWEST_POINTS // 2:
-        found[is_held] = _errors(sample.where(is_held), _fit(sample.where(~is_held)))
-    return found
+    def errors_without() -> Array:
+        return _errors(sample.where(is_held), _fit(sample.where(~is_held)))
+
+    return held_out_errors(is_held, FEWEST_POINTS // 2, errors_without)

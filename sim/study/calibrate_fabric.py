@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.spec.communication import Fabric, FabricSizes, WireProtocol
-from sim.study.calibration_samples import Array
+from sim.study.calibration_samples import Array, Flags
 from sim.study.fabric_samples import FabricSample
 from sim.study.fit_figures import check_scipy
-from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, share, worth
+from sim.study.nearest_numbers import Bound, Named, held_out_errors, nearest, seconds, share, worth
 
 FEWEST_POINTS = 60
 """Some three for each number of a fabric."""
@@ -134,9 +134,8 @@ def _errors(sample: FabricSample, fabric: Fabric) -> Array:
 
 
 def _held_out_errors(sample: FabricSample, is_held: Flags) -> Array:
-    """(points) Of a fit without them on those held out; NaN on the others, or where none could."""
-    found = np.full(is_held.shape, np.nan)
-    if is_held.any() and (~is_held).sum() >= FEWEST_POINTS // 2:
+    def errors_without() -> Array:
         shape, named = _fit(sample.where(~is_held))
-        found[is_held] = _errors(sample.where(is_held), shape.fabric(named))
-    return found
+        return _errors(sample.where(is_held), shape.fabric(named))
+
+    return held_out_errors(is_held, FEWEST_POINTS // 2, errors_without)

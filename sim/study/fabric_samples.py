@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import ScenarioError, one_line
 from sim.network.patterns import Pattern
 from sim.network.protocols import (
     WAYS,
@@ -20,12 +19,10 @@ from sim.network.protocols import (
 from sim.network.routes import Network
 from sim.spec.communication import Fabric
 from sim.spec.device import DeviceSpec
-from sim.study.calibration_samples import Array, is_held
-from sim.study.kernels import checked_transfer
-from sim.study.measured_points import Point
+from sim.study.calibration_samples import Array, Flags, is_held
+from sim.study.kernels import checked_point
+from sim.study.measured_points import Point, named_point
 from sim.study.measured_transfers import COLLECTIVES, collective, network_of
-
-Flags = NDArray[np.bool_]
 
 
 class WayPoints(NamedTuple):
@@ -115,11 +112,9 @@ def fabric_samples(
 
 
 def _ways(network: Network, point: Point) -> dict[Way, Pattern]:
-    try:
-        gpus = checked_transfer(point.kind, point.params)["gpus"]
+    gpus = checked_point(point)["gpus"]
+    with named_point(point):
         found = collective(point.kind, network, gpus)
-    except ScenarioError as problem:
-        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
     return {WAYS[one.algorithm]: one for one in found.patterns}
 
 

@@ -22,6 +22,7 @@ from sim.spec.calibration import no_curves
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.engine_profile import EngineProfile
 from sim.study.kernel_parameters import checked
+from sim.study.measured_points import Point, named_point
 from sim.study.measured_transfers import (
     COLLECTIVES,
     DIRECTIONS,
@@ -54,6 +55,12 @@ def kernel_s(
 def checked_transfer(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a collective or an exchange, if they make sense; ScenarioError if not."""
     return checked(kind, _TRAFFIC[kind], params)
+
+
+def checked_point(point: Point) -> dict[str, Any]:
+    """The parameters of a measured transfer; ScenarioError names the point."""
+    with named_point(point):
+        return checked_transfer(point.kind, point.params)
 
 
 def kernel_price(

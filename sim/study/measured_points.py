@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,15 @@ class Point(NamedTuple):
     measured_s: float
     origin: str
     """Engine and source, where the file says them."""
+
+
+@contextmanager
+def named_point(point: Point) -> Iterator[None]:
+    """Says which point it was, where one makes no sense."""
+    try:
+        yield
+    except ScenarioError as problem:
+        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
 
 
 def read_points(path: Path) -> list[Point]:

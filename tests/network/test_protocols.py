@@ -262,7 +262,8 @@ def test_a_switch_without_numbers_of_its_own_goes_by_those_of_chains_unmeasured(
     by, pattern = profile(nvlink4=fabric), reduced(HOPPER, "in-switch")
     pace = pace_of(pattern, HOPPER, by, "in-switch")
 
-    assert pace.efficiency == pytest.approx([0.1 / 1.5, 0.8 / 1.5])
+    # Two steps, which half a step's bytes at the ends make longer by a quarter.
+    assert pace.efficiency == pytest.approx([0.1 / 1.25, 0.8 / 1.25])
     assert not covers(HOPPER, list(range(8)), pattern, "all_reduce", by.communication, 5e8)
     ring = reduced(HOPPER, "ring")
     assert covers(HOPPER, list(range(8)), ring, "all_reduce", by.communication, 5e8)
