@@ -1,6 +1,6 @@
 """Measured collectives as arrays, by the fabric that they ran on."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -95,7 +95,7 @@ class _Found(NamedTuple):
 def fabric_samples(
     devices: Mapping[str, DeviceSpec], points: Sequence[Point]
 ) -> list[FabricSample]:
-    """The collectives by fabric; devices by what the points call them."""
+    """The collectives by fabric; devices by what the points call them; see `without_node`."""
     networks = {name: network_of(device, 1) for name, device in devices.items() if device.node}
     by_fabric: defaultdict[str, list[_Found]] = defaultdict(list)
     for point in points:
@@ -109,6 +109,13 @@ def fabric_samples(
             assert kind is not None, "devices hang on links"
             by_fabric[kind].append(found)
     return [_sample(fabric, by_fabric[fabric]) for fabric in sorted(by_fabric)]
+
+
+def without_node(devices: Mapping[str, DeviceSpec], points: Sequence[Point]) -> Counter[str]:
+    """How many collectives of each device belong to no fabric, as nobody knows its links."""
+    lost = {name for name, device in devices.items() if not device.node}
+    own = (point for point in points if point.kind in COLLECTIVES and point.device in lost)
+    return Counter(devices[point.device].name for point in own)
 
 
 def _ways(network: Network, point: Point) -> dict[Way, Pattern]:
