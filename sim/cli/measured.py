@@ -27,11 +27,14 @@ def validate(
 ) -> None:
     """Predicted against measured kernels: errors by kind and device."""
     from sim.report import output
-    from sim.study.measured_points import read_points
-    from sim.study.validate import error_rows, validated, write_comparisons
+    from sim.study.measured_points import oddities, read_points
+    from sim.study.validate import check_compared, error_rows, validated, write_comparisons
 
     read = read_points(points)
     found = validated(read, engine)
+    check_compared(found, points)
+    for line in oddities(points, read):
+        typer.echo(f"moesim: {line}", err=True)
     if save is not None:
         from sim.study.validation_study import save_study
 
@@ -62,6 +65,9 @@ def calibrate(
     from sim.study.measured_points import read_points
 
     fitted = calibrated_profile(points, read_points(points), device)
+    for name, left_out in fitted.left_out.items():
+        line = f"{left_out} collectives of {name} are left out, as it names no 'node'"
+        typer.echo(f"moesim: {line}", err=True)
     text = profile_text("measured" if out == "-" else Path(out).stem, fitted)
     if out == "-" and not as_json:
         typer.echo(text, nl=False)

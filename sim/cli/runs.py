@@ -104,13 +104,14 @@ def run(
         return
     from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
+    from sim.serving.measured_share import constant_lines
 
     exports = [export_named(one) for one in export or []]
     prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
     show_run(finished, explain, as_json=as_json)
-    for line in finished.stops:
+    for line in (*constant_lines(deployed), *finished.stops):
         _say(f"moesim: {line}")
     _say_where(out)
     for one in exports:

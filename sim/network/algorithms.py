@@ -9,6 +9,7 @@ several, one a place in the box, as NCCL builds them to use every network card; 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import fsum
 
 from sim.network.patterns import Flow, Group, Plan, Send, Stage, scaled, sent, together
 from sim.network.routes import Network
@@ -24,11 +25,31 @@ def after(*planners: Planner) -> Planner:
 
 def ring(network: Network, group: Group) -> Plan:
     """Gathers or scatters: every part of the buffer makes all hops of a ring but one."""
-    rings = _rings(network, group)
-    passes = len(group) - 1
-    times = passes / len(group) / len(rings)
-    hops = [hop for one in rings for hop in zip(one, [*one[1:], one[0]], strict=True)]
-    return [sent(network, [Send(*hop, times) for hop in hops], passes)]
+    return _around(network, group, rounds=1)
+
+
+def ring_twice(network: Network, group: Group) -> Plan:
+    """All-reduces: scatters, and goes on to gather without a pause."""
+    return _around(network, group, rounds=2)
+
+
+def _around(network: Network, group: Group, rounds: int) -> Plan:
+    """A device sends on what it has and waits for nobody else: a slow hop is paid once a round."""
+    rings = [list(zip(one, [*one[1:], one[0]], strict=True)) for one in _rings(network, group)]
+    steps = rounds * (len(group) - 1)
+    times = steps / len(group) / len(rings)
+    stage = sent(network, [Send(*hop, times) for hops in rings for hop in hops], steps)
+    ways_s = ([network.latency_s(*hop) for hop in hops] for hops in rings)
+    return [stage._replace(latency_s=max(_longest_way_s(hops_s, steps) for hops_s in ways_s))]
+
+
+def _longest_way_s(hops_s: Sequence[float], steps: int) -> float:
+    """Of so many hops on end around a ring, those that take longest."""
+    rounds, rest = divmod(steps, len(hops_s))
+    twice = [*hops_s, *hops_s]
+    return rounds * fsum(hops_s) + max(
+        fsum(twice[first : first + rest]) for first in range(len(hops_s))
+    )
 
 
 def direct(network: Network, group: Group) -> Plan:
@@ -52,7 +73,7 @@ def switch_scatter(network: Network, group: Group) -> Plan:
 
 
 def tree(network: Network, group: Group) -> Plan:
-    """All-reduces: half of the buffer goes up and down each of two trees."""
+    """All-reduces: equal parts of the buffer go up and down each of several trees."""
     trees = _trees(boxes_of(network, group))
     edges = [edge for parents in trees for edge in parents.items()]
     ways = [way_up(parents, member) for parents in trees for member in parents]
@@ -76,16 +97,6 @@ def scatter_by_boxes(inside: Planner) -> Planner:
 def all_reduce_by_boxes(scatter: Planner, gather: Planner) -> Planner:
     """Scatters inside the boxes, all-reduces between equal places, gathers inside the boxes."""
     return after(scatter_by_boxes(scatter), gather_by_boxes(gather))
-
-
-def all_to_all_by_boxes(network: Network, group: Group) -> Plan:
-    """To whom in the own box has the target's place, then from there what all sent, in one."""
-    # Each stage sends the whole buffer on, of which the rails of a gather have a part each.
-    rails = len(boxes_of(network, group)[0])
-    return [
-        *_in_boxes(direct)(network, group),
-        *scaled(_on_rails(direct)(network, group), rails),
-    ]
 
 
 def _in_boxes(planner: Planner) -> Planner:
@@ -157,16 +168,15 @@ def _rings(network: Network, group: Group) -> list[list[int]]:
 
 
 def _trees(boxes: list[list[int]]) -> list[Parents]:
-    """Of devices in one box; else of boxes, in each of which a chain begins at another place."""
-    if len(boxes) == 1:
-        return two_trees(boxes[0])
+    """Of boxes, in each of which a chain begins at another place; of one box the chains alone."""
     sizes = {len(members) for members in boxes}
     heads = range(sizes.pop()) if len(sizes) == 1 else [0]
     trees: list[Parents] = []
     for head in heads:
         chains = [_rotated(members, head) for members in boxes]
         inside = {below: above for chain in chains for above, below in pairwise(chain)}
-        trees += [{**inside, **outside} for outside in two_trees([one[0] for one in chains])]
+        above_boxes = two_trees([one[0] for one in chains]) if len(boxes) > 1 else [{}]
+        trees += [{**inside, **outside} for outside in above_boxes]
     return trees
 
 

@@ -163,7 +163,7 @@ _INSIDE: Sequence[tuple[Planner, Planner, Obstacle, str]] = (
 _COLLECTIVES: Mapping[str, _Algorithms] = {
     "all_reduce": {
         "in-switch": [_Way(after(by.switch_scatter, by.switch_gather), _no_common_switch)],
-        "ring": [_Way(after(by.ring, by.ring), _nothing)],
+        "ring": [_Way(by.ring_twice, _nothing)],
         "two-shot": [_Way(after(by.direct, by.direct), _several_boxes)],
         "one-shot": [_Way(by.one_shot, _several_boxes)],
         "tree": [_Way(by.tree, _nothing)],
@@ -192,6 +192,5 @@ _COLLECTIVES: Mapping[str, _Algorithms] = {
     },
     "all_to_all": {
         "direct": [_Way(by.direct, _nothing)],
-        "hierarchical": [_Way(by.all_to_all_by_boxes, _no_levels)],
     },
 }

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.network.exchange import Exchange
 from sim.network.loads import FloatArray, Loads
-from sim.network.protocols import Pace, pace_of
+from sim.network.protocols import Pace, pace_of, slowest_kind
 from sim.network.routes import Network
 from sim.physics.work import Real
 from sim.spec.communication import Communication, ExchangeSizes, ExpertTraffic
@@ -114,11 +114,13 @@ def paced_exchange(
     )
     if profile.communication is None or traffic is None or of.processors is None:
         return _as_any(network, make, profile)
-    efficiency = _efficiency_by_kind(profile.communication, traffic, network)
+    known_as = _known_kinds(profile.communication, traffic, network)
     sources = of.sources or devices
-    if not _reaches(network, sources[0], devices, efficiency):
+    if not _reaches(network, sources[0], devices, known_as):
         return _as_any(network, make, profile)
-    reached = np.array([efficiency.get(kind, 1.0) for kind in network.link_kinds])
+    reached = np.array(
+        [traffic.reached_share(known_as.get(kind, kind)) for kind in network.link_kinds]
+    )
     fast = replace(network, capacity_bytes_per_s=network.capacity_bytes_per_s * reached)
     exchange = make(fast)
     home = network.box_of[sources[0]]
@@ -132,18 +134,13 @@ def paced_exchange(
 
 
 def _is_measured(network: Network, exchange: Exchange, devices: int, sizes: ExchangeSizes) -> bool:
-    """On the very links: stand-ins are not among the kinds that were fitted."""
-    speeds = {
-        network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
+    """On the very links, all of them: neither stand-ins nor what else is faster."""
+    used = {
+        (network.link_kinds[link], network.capacity_bytes_per_s[link].item())
         for link in exchange.links.tolist()
     }
-    fitted = {kind: one for kind, one in speeds.items() if kind in sizes.links}
     least, most = sizes.devices
-    return (
-        bool(fitted)
-        and all(sizes.links[kind] == one for kind, one in fitted.items())
-        and least <= devices <= most
-    )
+    return bool(used) and used <= sizes.links.items() and least <= devices <= most
 
 
 def _as_any(
@@ -153,18 +150,18 @@ def _as_any(
     return PacedExchange(exchange, pace_of(exchange, network, profile, "direct"))
 
 
-def _efficiency_by_kind(
+def _known_kinds(
     communication: Communication, traffic: ExpertTraffic, network: Network
-) -> dict[str, float]:
-    """Of the network's kinds of links those that were measured, or stand in for such."""
+) -> dict[str, str]:
+    """The network's kinds of links that were measured, or as what they are known."""
     known = {
         kind: communication.known_as(kind, traffic.link_efficiency)
         for kind in dict.fromkeys(network.link_kinds)
     }
-    return {kind: traffic.link_efficiency[name] for kind, name in known.items() if name is not None}
+    return {kind: name for kind, name in known.items() if name is not None}
 
 
 def _reaches(network: Network, source: int, devices: Sequence[int], kinds: Collection[str]) -> bool:
-    """Whether there is a link of such a kind on the way from this device to every other."""
+    """Whether on the way from this device to every other the slowest link is of such a kind."""
     routes = [network.route(source, device) for device in devices if device != source]
-    return all(any(network.link_kinds[link] in kinds for link in route) for route in routes)
+    return all(slowest_kind(network, route) in kinds for route in routes)

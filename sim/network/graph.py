@@ -13,6 +13,9 @@ from sim.network.given_graph import given
 from sim.network.joins import Pair, cut, matched
 from sim.spec.topology import Group, Join, TopologySpec
 
+THROUGH = "through"
+"""The kind under which a part's own cap counts as a link."""
+
 
 def build(topology: TopologySpec) -> nx.DiGraph:
     """The parts (kind, group, box, device, through_bytes_per_s, reduces) and their links.

@@ -50,11 +50,11 @@ Plan = Sequence[Stage]
 
 
 def sent(network: Network, sends: Sequence[Send], steps: int = 1) -> Stage:
-    """These sends, each in so many steps that take the longest way, over all equal routes."""
+    """These sends, each in so many steps, over all equal routes; the latency is of one step."""
     flows = [Flow(network.spread(start, end), times) for start, end, times in sends]
     slowest_s = max(network.latency_s(start, end) for start, end, _ in sends)
     busiest = max(Counter(start for start, _, _ in sends).values())
-    return Stage(flows, steps * slowest_s, steps, steps * busiest)
+    return Stage(flows, slowest_s, steps, steps * busiest)
 
 
 def together(plans: Iterable[Plan]) -> Plan:

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.network.graph import THROUGH
 from sim.network.loads import FloatArray, IntArray, Loads
-from sim.network.patterns import Pattern
 from sim.network.routes import Network
 from sim.spec.communication import Communication, Fabric
 from sim.spec.engine_profile import EngineProfile
@@ -27,8 +27,6 @@ WAYS: dict[str, Way] = {
     "in-switch": "in-switch",
 }
 """Of sending, by the name of the algorithm."""
-_MEASURED = ("ring", "in-switch")
-"""Algorithms that the measured library had."""
 
 
 class Transfers(Protocol):
@@ -132,23 +130,34 @@ def is_host_link(network: Network, links: IntArray) -> NDArray[np.bool_]:
     return np.isin(links, sorted(network.host_links))
 
 
-def kinds_by_speed(network: Network, links: Iterable[int]) -> list[str]:
-    """The kinds of these links, that of the slowest first."""
-    slowest_first = sorted(links, key=lambda link: (network.capacity_bytes_per_s[link], link))
-    return list(dict.fromkeys(network.link_kinds[link] for link in slowest_first))
+def slowest_kind(network: Network, links: Iterable[int]) -> str | None:
+    """The kind of the slowest of these links as they were built; a capped part is no link."""
+    real = (link for link in links if network.link_kinds[link] != THROUGH)
+    slowest = min(real, key=lambda link: (network.built_bytes_per_s[link], link), default=None)
+    return None if slowest is None else network.link_kinds[slowest]
 
 
 def fabric_of(
     network: Network, links: Sequence[int] | IntArray, communication: Communication | None
 ) -> tuple[str, Fabric] | None:
-    """The measured fabric by which transfers over these links go: that of the slowest one known."""
-    if communication is None:
+    """The measured fabric by which transfers over these links go: that of the slowest link.
+
+    None where nobody stands for its kind, whatever is known of the others: the constants hold.
+    """
+    kind = None if communication is None else slowest_kind(network, map(int, links))
+    if communication is None or kind is None:
         return None
-    for kind in kinds_by_speed(network, map(int, links)):
-        name = communication.known_as(kind, communication.fabrics)
-        if name is not None:
-            return name, communication.fabrics[name]
-    return None
+    name = communication.known_as(kind, communication.fabrics)
+    return None if name is None else (name, communication.fabrics[name])
+
+
+def unknown_kind(
+    network: Network, links: Sequence[int] | IntArray, communication: Communication | None
+) -> str | None:
+    """The kind for which no fabric stands, though there are fabrics, so that constants hold."""
+    if communication is None or fabric_of(network, links, communication) is not None:
+        return None
+    return slowest_kind(network, map(int, links))
 
 
 def pace_of(transfers: Transfers, network: Network, profile: EngineProfile, algorithm: str) -> Pace:
@@ -158,36 +167,7 @@ def pace_of(transfers: Transfers, network: Network, profile: EngineProfile, algo
         return Pace.constant(transfers, network, profile)
     _, fabric = found
     way = WAYS[algorithm.split()[0]]
+    # Without numbers of its own a switch that adds goes by those of chains, and is not measured.
     if way == "in-switch" and not fabric.in_switch:
         way = "chain"
     return Pace.measured(transfers, network, way, fabric)
-
-
-def covers(
-    network: Network,
-    group: Sequence[int],
-    pattern: Pattern,
-    communication: Communication | None,
-    buffer_bytes: float,
-) -> bool:
-    """Whether just such a collective of one group was measured, on links of this kind and speed."""
-    found = fabric_of(network, pattern.links, communication)
-    if found is None or pattern.algorithm not in _MEASURED or _boxes(network, group) > 1:
-        return False
-    name, fabric = found
-    sizes = fabric.fitted_to
-    slowest = min(map(int, pattern.links), key=lambda link: network.capacity_bytes_per_s[link])
-    return (
-        network.link_kinds[slowest] == name
-        and network.capacity_bytes_per_s[slowest].item() == sizes.link_bytes_per_s
-        and _is_within(len(group), sizes.devices)
-        and _is_within(buffer_bytes, sizes.buffers)
-    )
-
-
-def _boxes(network: Network, group: Sequence[int]) -> int:
-    return len({network.box_of[device] for device in group})
-
-
-def _is_within(found: float, span: tuple[float, float]) -> bool:
-    return span[0] <= found <= span[1]

@@ -4,8 +4,7 @@ A route has the least latency, then the fewest hops. Among equals the fastest ne
 change of rail happens on the source's side, inside its box. Of equally fast ones a single transfer
 takes one by a hash of its ends, as switches do; collectives, whose streams are many, take all of
 them alike, an equal part at each fork. So do exchanges, but for forks at devices (a torus). Devices
-may forward. A part that caps what
-passes through it is one more link of every route that passes through.
+may forward. A part that caps what passes through it is one more link of every route through it.
 """
 
 import math
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import ScenarioError
-from sim.network.graph import build
+from sim.network.graph import THROUGH, build
 from sim.spec.topology import TopologySpec
 
 # Latencies are compared in whole ticks, so that equal sums are equal in any order of adding.
@@ -45,7 +44,9 @@ class Network:
     link_names: tuple[str, ...]
     """`box0/gpus0>box0/nvswitch0`, `through box0/cpu0`."""
     link_kinds: tuple[str, ...]
+    built_bytes_per_s: NDArray[np.float64]
     capacity_bytes_per_s: NDArray[np.float64]
+    """Less than as built where links are degraded."""
     link_latency_s: NDArray[np.float64]
     _graph: nx.DiGraph
     _turns: tuple[int, ...]
@@ -69,6 +70,7 @@ class Network:
         through = [graph.nodes[name]["through_bytes_per_s"] for name in capped]
         devices = [name for name, kind in graph.nodes(data="kind") if kind == "device"]
         box_of = tuple(graph.nodes[name]["box"] for name in devices)
+        bytes_per_s = np.array([link["bytes_per_s"] for link in links] + through)
         return cls(
             name=topology.name,
             device_names=tuple(devices),
@@ -77,8 +79,9 @@ class Network:
                 *(f"{tail}>{head}" for tail, head in graph.edges),
                 *(f"through {name}" for name in capped),
             ),
-            link_kinds=(*(link["kind"] for link in links), *("through" for _ in capped)),
-            capacity_bytes_per_s=np.array([link["bytes_per_s"] for link in links] + through),
+            link_kinds=(*(link["kind"] for link in links), *(THROUGH for _ in capped)),
+            built_bytes_per_s=bytes_per_s,
+            capacity_bytes_per_s=bytes_per_s,
             link_latency_s=np.array([link["latency_s"] for link in links] + [0.0 for _ in capped]),
             _graph=graph,
             # Box plus place in it: devices of a box and those of one place turn all ways alike.

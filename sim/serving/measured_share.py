@@ -40,6 +40,19 @@ def is_looked_at(step: Any) -> Any:
     return step % EVERY_STEPS == 1
 
 
+def constant_lines(deployed: DeployedScenario) -> list[str]:
+    """A line where transfers go by constants, though the profile has fabrics for other links."""
+    of_replicas = (one.pricer.transfers.unknown_kinds for one in deployed.replicas)
+    kinds = sorted({kind for kinds in of_replicas for kind in kinds})
+    if not kinds:
+        return []
+    profile = deployed.scenario.engine.profile.name
+    return [
+        f"transfers whose slowest links are {', '.join(kinds)} go by constants: {profile} has no "
+        "fabric for these; name a kind for each under 'communication.measured_as'"
+    ]
+
+
 def measured_share(deployed: DeployedScenario, recorder: Recorder) -> MeasuredShare | None:
     """Of a whole run; None where nothing was computed."""
     inside_s, outside_s = 0.0, defaultdict[str, float](float)

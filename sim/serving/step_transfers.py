@@ -12,8 +12,9 @@ from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.exchange_streams import ExchangeStreams, exchange_streams
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
 from sim.network.loads import FloatArray, Loads
+from sim.network.measured_collectives import covers
 from sim.network.patterns import Pattern
-from sim.network.protocols import Pace, covers, pace_of
+from sim.network.protocols import Pace, pace_of, unknown_kind
 from sim.network.routes import Network
 from sim.network.sums import SetSums
 from sim.physics.attention_stages import crossing
@@ -29,6 +30,15 @@ Ranked = tuple[int, ...]
 _BY_SAMPLED = "logits all-gather"
 """The one collective whose bytes go by the sequences that get a token."""
 
+
+_KINDS = {
+    "embedding all-reduce": "all_reduce",
+    "all-reduce": "all_reduce",
+    "reduce-scatter": "reduce_scatter",
+    "all-gather": "all_gather",
+    _BY_SAMPLED: "all_gather",
+}
+"""Of collectives as measurements name them; sends between two groups were not measured."""
 
 _MAKERS: Mapping[Direction, Callable[..., Exchange]] = {"dispatch": dispatch, "combine": combine}
 
@@ -76,6 +86,15 @@ class StepTransfers:
         exchanges = [paced.exchange for paced in self.exchanges.values()]
         patterns: list[Choice | Exchange] = [*self.collectives.values(), *exchanges]
         return frozenset().union(*(pattern.used_links for pattern in patterns))
+
+    @property
+    def unknown_kinds(self) -> list[str]:
+        """Kinds of slowest links for which no fabric stands, though the profile has fabrics."""
+        communication = self._scenario.engine.profile.communication
+        moved: list[Pattern | Exchange] = [*self.paces]
+        moved += [one.exchange for one in self.exchanges.values() if isinstance(one.pace, Pace)]
+        found = (unknown_kind(self._network, one.links, communication) for one in moved)
+        return sorted({kind for kind in found if kind is not None})
 
     def count(self, slot: str, tokens: Real, sampled: Real) -> Real:
         """What a collective's bytes go by: tokens, or sequences that get one."""
@@ -137,8 +156,9 @@ class StepTransfers:
         choice = self.collectives[slot]
         chosen = choice.chosen(bytes_, self._at_pace)
         communication = self._scenario.engine.profile.communication
+        kind, most_bytes = _KINDS.get(slot, "sends"), float(bytes_.max())
         return any(
-            covers(self._network, self._layout.ranks[0], one, communication, float(bytes_.max()))
+            covers(self._network, self._layout.ranks[0], one, kind, communication, most_bytes)
             for one in choice.patterns
             if one.algorithm == chosen
         )

@@ -91,7 +91,7 @@ class ExchangeSizes(Spec):
     devices: Span
     """In all boxes."""
     links: dict[str, BytesPerSecond]
-    """The speed of the links by their kind, as topologies have it."""
+    """The speed of all links on the way by their kind, as topologies have it."""
 
 
 class ExpertTraffic(Spec):
@@ -108,13 +108,17 @@ class ExpertTraffic(Spec):
     copied_bytes_per_s: BytesPerSecond
     """At which one processor copies."""
     link_efficiency: dict[str, Share]
-    """Of the links' speed, by their kind; links of other kinds hold up nobody."""
+    """Of the links' speed, by kinds that hold exchanges up; others reach as much as the best."""
     fitted_to: ExchangeSizes
     """The exchanges that were measured."""
     errors: FitErrors
     """What the fit is worth; a shape is a model."""
     source: Source
     """Where the measurements are from."""
+
+    def reached_share(self, kind: str) -> float:
+        """Of the speed of links of a kind, measured or not."""
+        return self.link_efficiency.get(kind, max(self.link_efficiency.values(), default=1.0))
 
 
 class Communication(Spec):

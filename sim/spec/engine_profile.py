@@ -29,6 +29,7 @@ class EngineProfile(Spec):
     calibrations: dict[str, Calibration] = Field(default={})
     """Curves by what devices are `measured_as`; for what has none, the constants hold."""
     communication: Communication | None = None
-    """What transfers take by measured fabrics; for others, and without it, the constants hold."""
+    """What transfers take by measured fabrics; without it, or where none stands for the kind of a
+    transfer's slowest link, the constants hold."""
     source: Source
     """Where the numbers are from: one text, or a text for each key."""

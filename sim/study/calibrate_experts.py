@@ -4,19 +4,18 @@ The formula is that of `network/expert_pace`. Held-out errors are those of secon
 see three tenths of the rows, and three tenths of the models with all their rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.errors import ScenarioError, one_line
 from sim.network.expert_pace import before_s, beside, busy_processors, handled_s
 from sim.network.routes import Network
 from sim.spec.communication import ExchangeSizes, ExpertTraffic
 from sim.spec.device import DeviceSpec
-from sim.study.calibration_samples import Array, is_held
+from sim.study.calibration_samples import Array, Flags, is_held
 from sim.study.fit_figures import check_scipy
-from sim.study.kernels import checked_transfer
+from sim.study.kernels import checked_point
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import (
     EXCHANGES,
@@ -25,10 +24,11 @@ from sim.study.measured_transfers import (
     token_bytes,
     uniform,
 )
-from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, share, worth
+from sim.study.nearest_numbers import Bound, Named, held_out_errors, nearest, seconds, share, worth
 
 FEWEST_POINTS = 40
 _SHAPE_KEYS = ("hidden", "top_k", "experts")
+"""What makes a model."""
 _ANY_SIZE = ExchangeSizes(tokens=(0.0, 1e30), devices=(1.0, 1e30), links={})
 
 
@@ -64,7 +64,7 @@ class ExchangeSample(NamedTuple):
     def predicted_s(self, traffic: ExpertTraffic) -> Array:
         """(points) Seconds."""
         drain_s = np.max(
-            [one / traffic.link_efficiency.get(kind, 1.0) for kind, one in self.needed_s.items()],
+            [one / traffic.reached_share(kind) for kind, one in self.needed_s.items()],
             axis=0,
         )
         handling_s = handled_s(traffic, self.tokens, self.copied_bytes, self.processors)
@@ -83,23 +83,17 @@ def exchange_sample(
     networks: dict[tuple[str, int], Network] = {}
     rows = []
     for point in own:
-        device, nodes = devices[point.device], _checked(point)["nodes"]
+        device, nodes = devices[point.device], checked_point(point)["nodes"]
         if (point.device, nodes) not in networks:
             networks[point.device, nodes] = network_of(device, nodes)
         rows.append(_row(kind, device, networks[point.device, nodes], point))
     kinds = sorted({kind for _, needed_s in rows for kind in needed_s})
-    shapes = [
-        ".".join(str(one.params[key]) for key in ("hidden", "top_k", "experts")) for one in own
-    ]
+    shapes = [".".join(str(one.params[key]) for key in _SHAPE_KEYS) for one in own]
     numbers = {name: np.array([float(one[name]) for one, _ in rows]) for name in rows[0][0]}
     return ExchangeSample(
         **numbers,
         needed_s={kind: np.array([one.get(kind, 0.0) for _, one in rows]) for kind in kinds},
-        link_bytes_per_s={
-            network.link_kinds[link]: network.capacity_bytes_per_s[link].item()
-            for network in networks.values()
-            for link in range(network.links)
-        },
+        link_bytes_per_s={kind: _slowest_bytes_per_s(networks.values(), kind) for kind in kinds},
         measured_s=np.array([point.measured_s for point in own]),
         row_is_held=np.array([is_held(point.id) for point in own]),
         shape_is_held=np.array([is_held(shape) for shape in shapes]),
@@ -107,11 +101,13 @@ def exchange_sample(
     )
 
 
-def _checked(point: Point) -> dict[str, Any]:
-    try:
-        return checked_transfer(point.kind, point.params)
-    except ScenarioError as problem:
-        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
+def _slowest_bytes_per_s(networks: Iterable[Network], kind: str) -> float:
+    return min(
+        network.capacity_bytes_per_s[link].item()
+        for network in networks
+        for link, own in enumerate(network.link_kinds)
+        if own == kind
+    )
 
 
 def _row(
@@ -155,9 +151,7 @@ def fitted_traffic(sample: ExchangeSample) -> ExpertTraffic:
         **_numbers(named),
         fitted_to=ExchangeSizes(
             **{name: (one.min(), one.max()) for name, one in sizes.items()},
-            links={
-                kind: sample.link_bytes_per_s[kind] for kind in _numbers(named)["link_efficiency"]
-            },
+            links=dict(sample.link_bytes_per_s),
         ),
         errors=worth(errors, held_out, np.ones(errors.shape, dtype=bool)),
         source="; ".join(sample.origins) or "unknown",
@@ -205,8 +199,7 @@ def _errors(sample: ExchangeSample, named: Named) -> Array:
 
 
 def _held_out_errors(sample: ExchangeSample, is_held: Flags) -> Array:
-    """(points) Of a fit without them on those held out; NaN on the others, or where none could."""
-    found = np.full(is_held.shape, np.nan)
-    if is_held.any() and (~is_held).sum() >= FEWEST_POINTS // 2:
-        found[is_held] = _errors(sample.where(is_held), _fit(sample.where(~is_held)))
-    return found
+    def errors_without() -> Array:
+        return _errors(sample.where(is_held), _fit(sample.where(~is_held)))
+
+    return held_out_errors(is_held, FEWEST_POINTS // 2, errors_without)

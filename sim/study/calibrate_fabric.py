@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sim.errors import ScenarioError
 from sim.spec.communication import Fabric, FabricSizes, WireProtocol
-from sim.study.calibration_samples import Array
+from sim.study.calibration_samples import Array, Flags
 from sim.study.fabric_samples import FabricSample
 from sim.study.fit_figures import check_scipy
-from sim.study.nearest_numbers import Bound, Flags, Named, nearest, seconds, share, worth
+from sim.study.nearest_numbers import Bound, Named, held_out_errors, nearest, seconds, share, worth
 
 FEWEST_POINTS = 60
 """Some three for each number of a fabric."""
+FEWEST_OF_A_WAY = 15
+"""Of chains, of all to all, and of sums in a switch: three for each of five numbers."""
 _WORTH_A_PROTOCOL = 0.9
 """To so much of their mean must the errors of chains fall for a further protocol."""
 _ANY_SIZE = FabricSizes(buffers=(0.0, 1e30), devices=(1.0, 1e30), link_bytes_per_s=1.0)
@@ -88,6 +91,7 @@ def _protocols(named: Named, way: str, count: int) -> tuple[WireProtocol, ...]:
 def fitted_fabric(sample: FabricSample) -> Fabric:
     """The fabric nearest to these points, with its errors on them and on points held out."""
     check_scipy()
+    _check_ways(sample)
     shape, named = _fit(sample)
     errors = _errors(sample, shape.fabric(named))
     held_out = {
@@ -107,6 +111,20 @@ def fitted_fabric(sample: FabricSample) -> Fabric:
         },
         source="; ".join(sample.origins) or "unknown",
     )
+
+
+def _check_ways(sample: FabricSample) -> None:
+    """Refuses what would leave numbers where the search for them began."""
+    kinds_of_ways = [("all_reduce", "all_gather", "reduce_scatter"), ("all_to_all",)]
+    if "in-switch" in sample.ways:
+        kinds_of_ways.append(("all_reduce",))
+    for kinds in kinds_of_ways:
+        points = int(np.isin(sample.kinds, kinds).sum())
+        if points < FEWEST_OF_A_WAY:
+            raise ScenarioError(
+                f"fabric {sample.fabric}: {points} points of {', '.join(kinds)}, which take at "
+                f"least {FEWEST_OF_A_WAY}; measure more, or leave out all collectives on them"
+            )
 
 
 def _fit(sample: FabricSample) -> tuple[_Shape, dict[str, float]]:
@@ -134,9 +152,8 @@ def _errors(sample: FabricSample, fabric: Fabric) -> Array:
 
 
 def _held_out_errors(sample: FabricSample, is_held: Flags) -> Array:
-    """(points) Of a fit without them on those held out; NaN on the others, or where none could."""
-    found = np.full(is_held.shape, np.nan)
-    if is_held.any() and (~is_held).sum() >= FEWEST_POINTS // 2:
+    def errors_without() -> Array:
         shape, named = _fit(sample.where(~is_held))
-        found[is_held] = _errors(sample.where(is_held), shape.fabric(named))
-    return found
+        return _errors(sample.where(is_held), shape.fabric(named))
+
+    return held_out_errors(is_held, FEWEST_POINTS // 2, errors_without)

@@ -1,6 +1,7 @@
 """An engine profile with fitted curves and fabrics, as `moesim calibrate` writes it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +17,7 @@ from sim.spec.device import DeviceSpec
 from sim.study.calibrate import calibrated
 from sim.study.calibrate_experts import exchange_sample, fitted_traffic
 from sim.study.calibrate_fabric import FEWEST_POINTS, fitted_fabric
-from sim.study.fabric_samples import fabric_samples
+from sim.study.fabric_samples import fabric_samples, without_node
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import DIRECTIONS
 
@@ -31,6 +32,12 @@ _STAND_INS = {
     "hdr": "ndr",
     "xdr": "ndr",
     "ndr": "nvlink4",
+    **dict.fromkeys(("ndr-up", "ndr-aggregation", "ndr-core", "ndr-local", "ndr-global"), "ndr"),
+    **dict.fromkeys(("100gbe", "200gbe", "400gbe", "800gbe"), "ndr"),
+    "800gbe-up": "800gbe",
+    "inter-socket": "pcie5",
+    "pcie4-nic": "pcie4",
+    "pcie5-nic": "pcie5",
 }
 """By kinds of links, the kind of their family that is most like them, whose numbers they take over
 where they have none of their own. Libraries use the same protocols on cards as inside a box."""
@@ -43,6 +50,8 @@ class Fitted(NamedTuple):
     """The curves of each device, by its name."""
     communication: Communication | None
     """None where no fabric has points enough."""
+    left_out: Counter[str]
+    """By device, the collectives of which nobody knows the links."""
 
 
 def calibrated_profile(path: Path, points: Sequence[Point], devices: Sequence[str]) -> Fitted:
@@ -66,7 +75,7 @@ def calibrated_profile(path: Path, points: Sequence[Point], devices: Sequence[st
         own_points = [point for point in points if used.get(point.device) == device]
         if communication is None or any(point.kind in KERNELS for point in own_points):
             found[device.name] = _from(source, calibrated(device, own_points))
-    return Fitted(found, communication)
+    return Fitted(found, communication, without_node(used, points))
 
 
 def _communication(

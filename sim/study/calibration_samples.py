@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import ScenarioError, one_line
 from sim.physics.kernels import KERNELS
 from sim.physics.work import Grid, Work
 from sim.study.kernel_parameters import checked
-from sim.study.measured_points import Point
+from sim.study.measured_points import Point, named_point
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _SHAPE_KEYS = (
     ("gemm", ("n", "k")),
@@ -30,10 +30,10 @@ class Sample(NamedTuple):
     kernel: str
     work: Work
     measured_s: Array
-    row_is_held: NDArray[np.bool_]
-    shape_is_held: NDArray[np.bool_]
+    row_is_held: Flags
+    shape_is_held: Flags
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Sample":
+    def where(self, chosen: Flags) -> "Sample":
         """Some of them."""
         grid = self.work.grid
         assert grid is not None, "a measured kernel has a grid"
@@ -66,10 +66,8 @@ def samples(points: Sequence[Point]) -> list[Sample]:
 
 def _work(point: Point) -> Work:
     kernel = KERNELS[point.kind]
-    try:
+    with named_point(point):
         return kernel(**checked(point.kind, kernel, point.params))
-    except ScenarioError as problem:
-        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
 
 
 def pooled(kernel: str, members: Sequence[Sample]) -> Sample:

@@ -1,31 +1,28 @@
 """Measured collectives as arrays, by the fabric that they ran on."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import ScenarioError, one_line
 from sim.network.patterns import Pattern
 from sim.network.protocols import (
     WAYS,
     Way,
     is_host_link,
-    kinds_by_speed,
     overheads,
     reached_share,
+    slowest_kind,
 )
 from sim.network.routes import Network
 from sim.spec.communication import Fabric
 from sim.spec.device import DeviceSpec
-from sim.study.calibration_samples import Array, is_held
-from sim.study.kernels import checked_transfer
-from sim.study.measured_points import Point
+from sim.study.calibration_samples import Array, Flags, is_held
+from sim.study.kernels import checked_point
+from sim.study.measured_points import Point, named_point
 from sim.study.measured_transfers import COLLECTIVES, collective, network_of
-
-Flags = NDArray[np.bool_]
 
 
 class WayPoints(NamedTuple):
@@ -98,7 +95,7 @@ class _Found(NamedTuple):
 def fabric_samples(
     devices: Mapping[str, DeviceSpec], points: Sequence[Point]
 ) -> list[FabricSample]:
-    """The collectives by fabric; devices by what the points call them."""
+    """The collectives by fabric; devices by what the points call them; see `without_node`."""
     networks = {name: network_of(device, 1) for name, device in devices.items() if device.node}
     by_fabric: defaultdict[str, list[_Found]] = defaultdict(list)
     for point in points:
@@ -108,16 +105,23 @@ def fabric_samples(
         found = _Found(point, network, _ways(network, point))
         if point.params["gpus"] > 1:
             links = next(iter(found.ways.values())).links
-            by_fabric[kinds_by_speed(network, links.tolist())[0]].append(found)
+            kind = slowest_kind(network, links.tolist())
+            assert kind is not None, "devices hang on links"
+            by_fabric[kind].append(found)
     return [_sample(fabric, by_fabric[fabric]) for fabric in sorted(by_fabric)]
 
 
+def without_node(devices: Mapping[str, DeviceSpec], points: Sequence[Point]) -> Counter[str]:
+    """How many collectives of each device belong to no fabric, as nobody knows its links."""
+    lost = {name for name, device in devices.items() if not device.node}
+    own = (point for point in points if point.kind in COLLECTIVES and point.device in lost)
+    return Counter(devices[point.device].name for point in own)
+
+
 def _ways(network: Network, point: Point) -> dict[Way, Pattern]:
-    try:
-        gpus = checked_transfer(point.kind, point.params)["gpus"]
+    gpus = checked_point(point)["gpus"]
+    with named_point(point):
         found = collective(point.kind, network, gpus)
-    except ScenarioError as problem:
-        raise ScenarioError(f"point {one_line(point.id):.60}: {problem}") from None
     return {WAYS[one.algorithm]: one for one in found.patterns}
 
 

@@ -13,8 +13,9 @@ from sim.errors import ScenarioError
 from sim.network.exchange import Exchange
 from sim.network.expert_pace import Experts, paced_exchange
 from sim.network.loads import Loads
+from sim.network.measured_collectives import COLLECTIVES, covers
 from sim.network.patterns import Pattern
-from sim.network.protocols import pace_of
+from sim.network.protocols import fabric_of, pace_of
 from sim.network.routes import Network
 from sim.physics.kernels import ELEMENT_OF_DTYPE, KERNELS
 from sim.physics.roofline import Roofline, seconds
@@ -22,8 +23,8 @@ from sim.spec.calibration import no_curves
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
 from sim.spec.engine_profile import EngineProfile
 from sim.study.kernel_parameters import checked
+from sim.study.measured_points import Point, named_point
 from sim.study.measured_transfers import (
-    COLLECTIVES,
     DIRECTIONS,
     EXCHANGES,
     cluster_of,
@@ -56,6 +57,12 @@ def checked_transfer(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return checked(kind, _TRAFFIC[kind], params)
 
 
+def checked_point(point: Point) -> dict[str, Any]:
+    """The parameters of a measured transfer; ScenarioError names the point."""
+    with named_point(point):
+        return checked_transfer(point.kind, point.params)
+
+
 def kernel_price(
     device: str, kind: str, written: Sequence[str], profile: str = "plain"
 ) -> dict[str, Any]:
@@ -70,7 +77,10 @@ def kernel_price(
     time_s = kernel_s(on, kind, by, **params)
     found = {"time_s": time_s, "device": on.name, "engine_profile": by.name}
     if kind not in KERNELS:
-        return found | {"topology": cluster_of(on, params.get("nodes", 1))} | params
+        found |= {"topology": cluster_of(on, params.get("nodes", 1))}
+        if kind in COLLECTIVES and by.communication is not None:
+            found |= _fabric_row(on, by, kind, params["gpus"], params["bytes"])
+        return found | params
     if by.calibrations:
         work, roofline = KERNELS[kind](**params), Roofline.of(on, by)
         assert roofline.curves is not None, "the profile has calibrations"
@@ -80,6 +90,27 @@ def kernel_price(
             "is_measured_size": bool(roofline.covers(work)),
         }
     return found | params
+
+
+def _fabric_row(
+    on: DeviceSpec, by: EngineProfile, kind: str, gpus: int, buffer_bytes: float
+) -> dict[str, Any]:
+    """By which algorithm and whose numbers a collective goes, and whether such were measured."""
+    network = network_of(on, 1)
+    choice = collective(kind, network, gpus)
+    algorithm = choice.chosen(buffer_bytes, _paced(network, by))
+    (pattern,) = (one for one in choice.patterns if one.algorithm == algorithm)
+    fabric = fabric_of(network, pattern.links, by.communication)
+    group = range(gpus)
+    return {
+        "algorithm": algorithm,
+        "measured_fabric": None if fabric is None else fabric[0],
+        "is_measured_size": covers(network, group, pattern, kind, by.communication, buffer_bytes),
+    }
+
+
+def _paced(network: Network, by: EngineProfile) -> Callable[[Pattern, Loads], Loads]:
+    return lambda pattern, loads: pace_of(pattern, network, by, pattern.algorithm).of(loads)
 
 
 def _compute_s(
@@ -103,11 +134,8 @@ def _collective(kind: str) -> Callable[..., _Priced]:
     def made(gpus: int, bytes: int, library: str) -> _Priced:  # noqa: A002 - their name
         def priced(on: DeviceSpec, by: EngineProfile) -> float:
             network = network_of(on, 1)
-
-            def at_pace(pattern: Pattern, loads: Loads) -> Loads:
-                return pace_of(pattern, network, by, pattern.algorithm).of(loads)
-
-            return _alone_s(network, collective(kind, network, gpus).loads(bytes, at_pace))
+            loads = collective(kind, network, gpus).loads(bytes, _paced(network, by))
+            return _alone_s(network, loads)
 
         return priced
 

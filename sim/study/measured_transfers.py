@@ -13,22 +13,14 @@ import numpy as np
 from sim.catalog.load import load_topology
 from sim.errors import ScenarioError
 from sim.network.choice import Choice
-from sim.network.collectives import all_gather, all_reduce, all_to_all, reduce_scatter
 from sim.network.exchange import Exchange, combine, dispatch
 from sim.network.expert_pace import Direction
 from sim.network.loads import Loads
+from sim.network.measured_collectives import COLLECTIVES
 from sim.network.routes import Network
 from sim.network.stages import Protocol as Dispatch
 from sim.physics.kernels import ELEMENT_OF_DTYPE
 from sim.spec.device import ELEMENT_BYTES, DeviceSpec
-
-COLLECTIVES: Mapping[str, Callable[[Network, list[int]], Choice]] = {
-    "all_reduce": lambda network, on: all_reduce(network, [on], among=("in-switch", "ring")),
-    "all_gather": lambda network, on: all_gather(network, [on], "ring"),
-    "reduce_scatter": lambda network, on: reduce_scatter(network, [on], "ring"),
-    "all_to_all": lambda network, on: all_to_all(network, [on], "direct"),
-}
-"""By kind, what NCCL does in a box. Its trees are chains there, as many steps as a ring."""
 
 
 def collective(kind: str, network: Network, gpus: int) -> Choice:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.spec.calibration import FitErrors
-from sim.study.calibration_samples import Array
+from sim.study.calibration_samples import Array, Flags
 from sim.study.fit_figures import figures, rounded
 
 _OUTLIER = 0.1
@@ -19,7 +18,6 @@ _OUTLIER = 0.1
 _TIMES = (0.4, 1.0, 2.5)
 """Fits start from so many times the usual seconds."""
 
-Flags = NDArray[np.bool_]
 Named = Mapping[str, float]
 Predicted = Callable[[Named], Array]
 """Seconds (points) by numbers by their names."""
@@ -79,3 +77,11 @@ def worth(errors: Array, held_out: Mapping[str, Array], chosen: Flags) -> FitErr
         held = all_held[chosen]
         found |= figures(f"{name}_", held[~np.isnan(held)])
     return FitErrors(**found)
+
+
+def held_out_errors(is_held: Flags, fewest: int, errors_without: Callable[[], Array]) -> Array:
+    """(points) Of a fit without them on those held out; NaN on others, or where too few stay."""
+    found = np.full(is_held.shape, np.nan)
+    if is_held.any() and (~is_held).sum() >= fewest:
+        found[is_held] = errors_without()
+    return found

@@ -71,6 +71,15 @@ def validated(points: Sequence[Point], profile: str | EngineProfile) -> Validati
     return found
 
 
+def check_compared(found: Validation, path: Path) -> None:
+    """Refuses a file of which nothing could be compared, with the most frequent reason."""
+    if not found.compared:
+        (reason, _), *_ = found.not_compared.most_common(1)
+        raise ScenarioError(
+            f"{path}: none of {found.not_compared.total()} points can be compared: {reason}"
+        )
+
+
 def write_comparisons(path: Path, compared: Sequence[Comparison]) -> None:
     """A new CSV file with a row a point."""
     text = io.StringIO()

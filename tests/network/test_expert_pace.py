@@ -1,5 +1,6 @@
 """Tokens on their way to experts, against hand arithmetic."""
 
+from collections.abc import Sequence
 from math import hypot
 
 import numpy as np
@@ -28,7 +29,9 @@ TRAFFIC = ExpertTraffic(
     copied_bytes_per_s=10e9,
     link_efficiency={"nvlink4": 0.5, "ndr": 0.9},
     fitted_to=ExchangeSizes(
-        tokens=(1.0, 1024.0), devices=(8.0, 32.0), links={"nvlink4": 450e9, "ndr": 50e9}
+        tokens=(1.0, 1024.0),
+        devices=(8.0, 32.0),
+        links={"nvlink4": 450e9, "ndr": 50e9, "pcie5": 63e9},
     ),
     errors=FitErrors(points=1, median=0.0, p90=0.0, worst=0.0),
     source="made up",
@@ -38,13 +41,19 @@ BYTES = float(HIDDEN)
 
 
 def profile() -> EngineProfile:
-    known = Communication(experts={"dispatch": TRAFFIC}, measured_as={"nvlink5": "nvlink4"})
+    stand_ins = {"nvlink5": "nvlink4", "ndr-up": "ndr", "800gbe": "ndr"}
+    known = Communication(experts={"dispatch": TRAFFIC}, measured_as=stand_ins)
     return load_profile("plain").model_copy(update={"communication": known})
 
 
 def paced(topology: str, experts: int = EXPERTS, processors: int | None = 132) -> PacedExchange:
     network = Network.of(load_topology(topology))
-    devices = list(range(network.devices))
+    return paced_on(network, list(range(network.devices)), experts, processors)
+
+
+def paced_on(
+    network: Network, devices: list[int], experts: int = EXPERTS, processors: int | None = 132
+) -> PacedExchange:
 
     def make(on: Network) -> Exchange:
         return dispatch(on, devices, "per-expert")
@@ -107,6 +116,57 @@ def test_only_the_very_links_and_sizes_were_measured() -> None:
     assert not own.covers(1025.0)
     assert not family.covers(100.0)
     assert not slower.covers(100.0)
+
+
+@pytest.mark.parametrize(
+    ("topology", "boxes", "is_measured"),
+    [
+        ("dgx-h100-x4", range(4), True),
+        # Eight boxes are more devices than were measured.
+        ("dgx-h100-x8", range(8), False),
+        ("dgx-h100-x16-leaf-spine", range(1), True),
+        # From rail to rail bytes cross the spines, over links of a kind that was not.
+        ("dgx-h100-x16-leaf-spine", range(4), False),
+    ],
+)
+def test_what_is_measured_goes_over_measured_links_alone(
+    topology: str, boxes: Sequence[int], is_measured: bool
+) -> None:
+    network = Network.of(load_topology(topology))
+    devices = [device for device in range(network.devices) if network.box_of[device] in boxes]
+
+    pace = paced_on(network, devices).pace
+
+    assert isinstance(pace, ExpertPace)
+    assert pace.covers(100.0) == is_measured
+
+
+def test_one_degraded_link_among_many_was_not_measured() -> None:
+    network = Network.of(load_topology("dgx-h100"))
+    degraded = network.capacity_bytes_per_s.copy()
+    degraded[0] /= 2
+
+    pace = paced_on(network.without([], degraded), list(range(8))).pace
+
+    assert isinstance(pace, ExpertPace)
+    assert not pace.covers(100.0)
+
+
+def test_a_stand_in_reaches_what_the_measured_kind_does_and_others_as_much_as_the_best() -> None:
+    network = Network.of(load_topology("dgx-h100-x16-leaf-spine"))
+
+    pace = paced_on(network, list(range(network.devices))).pace
+
+    assert isinstance(pace, ExpertPace)
+    shares = pace.capacity_bytes_per_s / network.capacity_bytes_per_s
+    found = dict(zip(network.link_kinds, shares.tolist(), strict=True))
+    assert found == pytest.approx({"nvlink4": 0.5, "ndr": 0.9, "ndr-up": 0.9, "pcie5": 0.9})
+
+
+def test_where_the_slowest_link_to_some_is_unknown_it_is_any_all_to_all() -> None:
+    # NVLink 5 is known, XDR between the boxes is not.
+    assert isinstance(paced("dgx-b300").pace, ExpertPace)
+    assert isinstance(paced("dgx-b300-x2").pace, Pace)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sim.spec.engine_profile import EngineProfile
 from sim.study.calibrate_experts import exchange_sample, fitted_traffic
 from sim.study.calibrate_fabric import fitted_fabric
 from sim.study.calibrated_profile import calibrated_profile
-from sim.study.fabric_samples import fabric_samples
+from sim.study.fabric_samples import fabric_samples, without_node
 from sim.study.kernels import kernel_s
 from sim.study.measured_points import Point
 from sim.study.measured_transfers import COLLECTIVES
@@ -113,7 +113,13 @@ def test_a_device_with_collectives_alone_gives_a_fabric_and_no_curves(tmp_path: 
     assert not fitted.calibrations
     assert fitted.communication is not None
     assert list(fitted.communication.fabrics) == ["pcie5"]
-    assert fitted.communication.measured_as == {"pcie4": "pcie5", "pcie6": "pcie5"}
+    assert fitted.communication.measured_as == {
+        "pcie4": "pcie5",
+        "pcie6": "pcie5",
+        "inter-socket": "pcie5",
+        "pcie4-nic": "pcie4",
+        "pcie5-nic": "pcie5",
+    }
 
 
 def test_a_device_with_nothing_to_fit_is_refused(tmp_path: Path) -> None:
@@ -148,3 +154,37 @@ def test_errors_of_collectives_stand_apart_by_size() -> None:
 
     assert {one.size for one in compared} == {"below 1 MB", "from 1 MB"}
     assert np.max(np.abs([one.error for one in compared])) == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (["all_reduce"], "0 points of all_to_all"),
+        (["all_to_all"], "0 points of all_reduce, all_gather, reduce_scatter"),
+        (["all_gather", "all_to_all"], None),
+        (["all_gather", "all_to_all", "one all_reduce"], "1 points of all_reduce"),
+    ],
+)
+def test_a_way_of_sending_with_too_few_points_is_refused_in_a_line(
+    tmp_path: Path, kinds: list[str], said: str | None
+) -> None:
+    every = collectives("h100-sxm", MEASURED)
+    one = [point for point in every if point.kind == "all_reduce" and "one all_reduce" in kinds][:1]
+    points = [point for point in every if point.kind in kinds] * (3 if len(kinds) == 1 else 1) + one
+    (sample,) = fabric_samples({"h100-sxm": H100}, points)
+
+    if said is None:
+        assert not fitted_fabric(sample).in_switch
+        return
+    with pytest.raises(ScenarioError, match=rf"fabric nvlink4: {said}.* measure more") as refused:
+        fitted_fabric(sample)
+    assert "\n" not in str(refused.value)
+
+
+def test_collectives_of_a_device_without_a_node_are_counted(tmp_path: Path) -> None:
+    nowhere = H100.model_copy(update={"node": None})
+    points = collectives("h100-sxm", MEASURED)[:7]
+
+    assert without_node({"h100-sxm": nowhere}, points) == {"h100-sxm": 7}
+    assert without_node({"h100-sxm": H100}, points) == {}
+    assert fabric_samples({"h100-sxm": nowhere}, points) == []

@@ -231,3 +231,21 @@ def test_a_kind_that_is_no_word_is_cut_and_made_visible(kind: str, parameter: st
 
     assert len(str(refused.value)) < 300
     assert str(refused.value).isprintable()
+
+
+def test_a_collective_says_which_fabric_priced_it_and_whether_such_a_size_was_measured() -> None:
+    def price(device: str, kind: str, bytes_: int, profile: str = "measured") -> dict[str, Any]:
+        return kernel_price(device, kind, ["gpus=8", f"bytes={bytes_}", "library=nccl"], profile)
+
+    small, large = (price("h100-sxm", "all_reduce", size) for size in (8192, 2**29))
+    beyond = price("h100-sxm", "all_gather", 2**40)
+    family = price("b200-sxm", "all_to_all", 2**20)
+    unknown = price("gaudi-3", "all_gather", 2**20)
+
+    asked = ("algorithm", "measured_fabric", "is_measured_size")
+    assert [small[key] for key in asked] == ["ring", "nvlink4", True]
+    assert [large[key] for key in asked] == ["in-switch", "nvlink4", True]
+    assert [beyond[key] for key in asked] == ["ring", "nvlink4", False]
+    assert [family[key] for key in asked] == ["direct", "nvlink4", False]
+    assert [unknown[key] for key in asked] == ["ring", None, False]
+    assert "measured_fabric" not in price("h100-sxm", "all_reduce", 8192, "plain")

@@ -138,3 +138,39 @@ def test_a_file_that_is_not_there_is_refused_in_a_line(tmp_path: Path) -> None:
 
     assert outcome.status == 2
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_time_that_no_machine_can_have_is_refused_in_a_line(tmp_path: Path) -> None:
+    row = product_rows()[0] | {"measured_s": 1e-300}
+
+    for command in (("validate",), ("calibrate", "--device", "h100-sxm")):
+        outcome = moesim(*command, str(measured_points(tmp_path / "points.csv", [row])))
+
+        assert outcome.status == 2
+        assert "line 2: measured_s: '1e-300' is not a number of seconds from 1e-07" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
+
+
+def test_columns_that_are_not_read_and_ids_given_twice_are_said(tmp_path: Path) -> None:
+    rows = [row | {"colour": "red", "engine": "x"} for row in product_rows()]
+    rows += [rows[0], rows[0], rows[1]]
+
+    outcome = moesim("validate", str(measured_points(tmp_path / "points.csv", rows)), "--json")
+
+    assert outcome.status == 0
+    assert [line.split("points.csv: ")[1] for line in outcome.err.splitlines()] == [
+        "column colour is not read; the columns are id, kind, device, params, measured_s, engine, "
+        "source",
+        "2 ids are given more than once, the first '1-512-512'; each of their rows counts",
+    ]
+
+
+def test_a_file_of_which_nothing_can_be_compared_is_an_error(tmp_path: Path) -> None:
+    rows = [row | {"device": "abacus"} for row in product_rows()]
+
+    outcome = moesim("validate", str(measured_points(tmp_path / "points.csv", rows)), "--json")
+
+    assert outcome.status == 2
+    assert outcome.out == ""
+    (line,) = outcome.err.splitlines()
+    assert "points.csv: none of 45 points can be compared: device 'abacus' is not known" in line
