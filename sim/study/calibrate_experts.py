@@ -103,7 +103,7 @@ def exchange_sample(
 
 def _slowest_bytes_per_s(networks: Iterable[Network], kind: str) -> float:
     return min(
-        network.capacity_bytes_per_s[link].item()
+        float(network.capacity_bytes_per_s[link])
         for network in networks
         for link, own in enumerate(network.link_kinds)
         if own == kind
