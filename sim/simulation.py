@@ -224,7 +224,7 @@ class Run:
     @cached_property
     def experts(self) -> "pd.DataFrame":
         """One row an expert: its device and tokens, where draws count them."""
-        from sim.record.frames import experts_frame
+        from sim.record.experts_frame import experts_frame
 
         return experts_frame(self.recorder.experts)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.network.contention import Moving
 from sim.network.loads import FULL_SHARE, FloatArray, Loads, Spread
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 _Found = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """Bytes, seconds busy, seconds full, and the highest rate."""

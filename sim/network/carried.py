@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sim.network.accounting import add_alone
 from sim.network.flow import Moved
 from sim.network.loads import FloatArray, Loads
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 
 class Carried(NamedTuple):

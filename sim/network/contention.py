@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.network.loads import FULL_SHARE, FloatArray, Loads
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 # Worked out so many at once: one by one they would cost more than the sharing itself.
 _MOST_WAITING = 256

@@ -21,7 +21,7 @@ from sim.network.fairshare import rates
 from sim.network.flow import Anew, Crowd, Flow, Moved, apart
 from sim.network.instants import ENDS, RESHARE, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 # Rates closer than this are the same: the end that was planned stays.
 _SAME_RATE = 1e-12

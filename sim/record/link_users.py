@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim.record.frames import typed_frame
-from sim.record.recorder import LinkUsage, Meeting
+from sim.record.usage import LinkUsage, Meeting
 
 
 def link_users_frame(names: Sequence[str], usage: LinkUsage) -> pd.DataFrame:

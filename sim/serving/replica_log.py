@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.network.accounting import add_alone, add_bytes
-from sim.network.carried import add_carried
 from sim.physics.sums import StepSums
-from sim.record.recorder import (
-    ExpertTokens,
-    LinkUsage,
-    Recorder,
-    Stall,
-    Status,
-    StepRow,
-    TransferRow,
-    step_kind,
-)
+from sim.record.recorder import Recorder, Stall, Status, StepRow, TransferRow, step_kind
+from sim.record.usage import ExpertTokens
 from sim.serving.deployment import DeployedReplica, DeployedScenario
+from sim.serving.link_use import add_link_use
 from sim.serving.measured_share import is_looked_at
 from sim.serving.rebalancing import REBALANCE
 from sim.serving.ruled_steps import RuledSteps
@@ -238,22 +229,3 @@ def _waits_s(plan: StepPlan, by_kind: np.ndarray) -> np.ndarray:
     """(devices): what each waited for slower ones; rounding must not make it negative."""
     waits_s: np.ndarray = np.maximum(by_kind[_COMPUTES].sum() - plan.busy_s, 0.0)
     return waits_s
-
-
-def add_link_use(
-    usage: LinkUsage, plan: StepPlan, played: Played | None, capacity_bytes_per_s: np.ndarray
-) -> None:
-    """Add a finished step's transfers; the fabric has the seconds of those that met others."""
-    if played is None:
-        for slot, loads in plan.transfers.items():
-            add_alone(usage, loads, capacity_bytes_per_s, plan.program.repeats[slot])
-        return
-    if played.carried is not None:
-        for one in (part for parts in played.carried.values() for part in parts):
-            add_carried(usage, one)
-        return
-    for number in plan.program.transfer_phases:
-        if played.was_alone[number]:
-            add_alone(usage, plan.loads(number), capacity_bytes_per_s)
-        else:
-            add_bytes(usage, plan.loads(number))

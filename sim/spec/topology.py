@@ -116,7 +116,10 @@ class TopologySpec(Spec):
 
     @property
     def device_groups(self) -> tuple[str, ...]:
-        """The name of each device's group, in the same order."""
+        """The name of each device's group, in the same order; of a graph's, by default its kind."""
+        if self.graph is not None:
+            nodes = (node for node in self.graph.nodes if node.device is not None)
+            return tuple(node.group or node.kind for node in nodes)
         in_box = [name for name, group in self.groups.items() if group.device is not None]
         one_box = [name for name in in_box for _ in range(self.groups[name].count)]
         return tuple(one_box * self.boxes)

@@ -11,6 +11,7 @@ from sim.catalog.load import load_scenario, load_topology, load_workload
 from sim.spec.base import Spec
 from sim.spec.device import DeviceSpec
 from sim.spec.engine_profile import EngineProfile
+from sim.spec.experts import Experts, Rebalance
 from sim.spec.model import (
     GroupedAttention,
     LatentAttention,
@@ -25,10 +26,8 @@ from sim.spec.scenario import (
     Deployment,
     Engine,
     ExpertParallel,
-    Experts,
     Pool,
     Precision,
-    Rebalance,
     Record,
     Scenario,
     Slo,

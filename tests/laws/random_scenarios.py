@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from sim.spec.scenario import Engine, Experts, Pool, Record, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Engine, Pool, Record, Scenario
 from sim.spec.workload import Workload
 from tests.laws.attention_models import HYBRID, SPARSE
 from tests.laws.scenarios import (

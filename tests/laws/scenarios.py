@@ -10,13 +10,13 @@ from typing import Any
 from sim.simulation import check
 from sim.spec.device import DeviceSpec
 from sim.spec.engine_profile import EngineProfile
+from sim.spec.experts import Experts
 from sim.spec.model import GroupedAttention, LatentAttention, ModelSpec, RoutedExperts, Window
 from sim.spec.scenario import (
     AttentionParallel,
     Deployment,
     Engine,
     ExpertParallel,
-    Experts,
     Pool,
     Record,
     Scenario,

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from sim.simulation import simulate
+from sim.spec.experts import Experts
 from sim.spec.model import RoutedExperts
-from sim.spec.scenario import Experts, Pool
+from sim.spec.scenario import Pool
 from tests.laws.scenarios import (
     CHUNKED,
     DENSE,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sim.errors import ScenarioError
 from sim.simulation import Run, check, simulate
-from sim.spec.scenario import Experts, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Scenario
 from sim.workload.requests import requests
 from tests.laws.random_scenarios import FAST, SWEEP, scenarios
 from tests.laws.scenarios import (

@@ -9,7 +9,7 @@ import simpy
 from sim.network.collectives import p2p
 from sim.network.fabric import Fabric
 from sim.network.routes import Network
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 from sim.simulation import Run, simulate
 from sim.spec.model import ModelSpec
 from sim.spec.scenario import Pool, Scenario

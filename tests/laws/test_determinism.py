@@ -14,7 +14,8 @@ from hypothesis import given
 
 from sim.physics.sums import StepSums
 from sim.simulation import Run, check, simulate
-from sim.spec.scenario import Experts, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Scenario
 from tests.laws.random_scenarios import FAST, scenarios
 from tests.laws.scenarios import (
     LATENT,

@@ -14,7 +14,8 @@ import pytest
 
 from sim.experts.draws import Draw, exchange_weights
 from sim.simulation import Run, simulate
-from sim.spec.scenario import Deployment, Experts, Pool, Precision, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Deployment, Pool, Precision, Scenario
 from sim.spec.topology import TopologySpec
 from tests.laws.scenarios import LATENT, pool, scenario, switched, work
 

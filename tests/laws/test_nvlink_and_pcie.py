@@ -13,7 +13,7 @@ import pytest
 
 from sim.catalog.load import load_model, load_topology
 from sim.simulation import Run, simulate
-from sim.spec.scenario import Experts
+from sim.spec.experts import Experts
 from sim.spec.topology import TopologySpec
 from tests.laws.scenarios import (
     DENSE,

@@ -9,7 +9,8 @@ from sim.physics.operators import Mla, Operator, operators
 from sim.physics.roofline import seconds
 from sim.physics.sums import StepSums, decode, prefill, total
 from sim.simulation import Run, check, simulate
-from sim.spec.scenario import Engine, Experts, Pool, Precision, Scenario
+from sim.spec.experts import Experts
+from sim.spec.scenario import Engine, Pool, Precision, Scenario
 from sim.spec.topology import Group, Join, TopologySpec
 from tests.laws.scenarios import (
     pool,

@@ -15,8 +15,9 @@ from sim.experts.placement import Places
 from sim.physics.sums import decoding
 from sim.serving.rebalancing import moved_experts
 from sim.simulation import Run, check, simulate
+from sim.spec.experts import Experts
 from sim.spec.model import RoutedExperts
-from sim.spec.scenario import Experts, Scenario
+from sim.spec.scenario import Scenario
 from tests.laws.scenarios import LATENT, MIXTURE, ROUGH, engine, pool, scenario, switched, work
 from tests.laws.test_fidelity import check as check_fidelity
 from tests.laws.test_network_events import degrade, with_links
@@ -105,8 +106,9 @@ def test_a_rough_network_takes_longer_to_move_them() -> None:
 def test_experts_on_their_way_go_on_over_links_that_slow_down() -> None:
     asked = of_four(moving())
     drain_s = LAYERS * EXPERT_BYTES / LINK_BYTES_PER_S
-    of_kind = simulate(asked).transfers.set_index("kind")
-    half_way_s = of_kind.loc["collective", "start_s"] + WAY_S + drain_s / 2
+    transfers = simulate(asked).transfers
+    starts_s = transfers.loc[transfers["kind"] == "collective", "start_s"].tolist()
+    half_way_s = starts_s[0] + WAY_S + drain_s / 2
 
     run = simulate(with_links(asked, degrade("gpus-nvswitch", 0.5, half_way_s)))
 
@@ -134,10 +136,10 @@ def test_a_step_that_is_planned_anew_counts_its_tokens_once() -> None:
     experts = moving(**SKEWED, redundant_experts=8)
     asked = scenario(MIXTURE, pool(1, 4), experts=experts, on=switched(1, 4))
     quiet = simulate(asked)
-    third = quiet.steps.iloc[2]
+    ends_s = quiet.steps["end_s"].tolist()
 
-    # Nobody uses these links, but every plan is another one from then on.
-    middle_s = (third["start_s"] + third["end_s"]) / 2
+    # Nobody uses these links, but the third step and all after it are planned anew.
+    middle_s = (ends_s[1] + ends_s[2]) / 2
     run = simulate(with_links(asked, degrade("nics-leaves", 0.5, middle_s)))
 
     assert run.experts.equals(quiet.experts)

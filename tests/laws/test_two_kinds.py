@@ -7,8 +7,9 @@ from sim.errors import ScenarioError
 from sim.network.exchange import combine, dispatch
 from sim.network.routes import Network
 from sim.simulation import check, simulate
+from sim.spec.experts import Experts
 from sim.spec.model import ModelSpec
-from sim.spec.scenario import AttentionParallel, ExpertParallel, Experts, Pool
+from sim.spec.scenario import AttentionParallel, ExpertParallel, Pool
 from tests.laws.scenarios import (
     DENSE,
     DEVICE,

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from sim.network.accounting import add_alone, add_bytes, add_interval
 from sim.network.contention import Moving
 from sim.network.loads import Loads, Spread, mask_of
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 CAPACITY = np.array([10.0, 20.0, 40.0])
 

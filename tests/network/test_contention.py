@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from sim.network.loads import FloatArray, Loads
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 from .test_fabric import LINKS, histories, loads, run
 

@@ -114,3 +114,24 @@ def test_only_the_very_links_and_sizes_were_measured() -> None:
 )
 def test_where_no_such_kernels_were_measured_it_is_any_all_to_all(found: PacedExchange) -> None:
     assert isinstance(found.pace, Pace)
+
+
+def test_to_experts_on_devices_of_their_own_all_counts_go_far() -> None:
+    network = Network.of(load_topology("dgx-h100-x2"))
+    sources, devices = list(range(8)), list(range(8, 16))
+
+    def make(on: Network) -> Exchange:
+        return dispatch(on, devices, "per-expert", sources)
+
+    of = Experts(EXPERTS, 132, sources)
+    pace = paced_exchange(network, devices, make, "dispatch", profile(), of).pace
+
+    assert isinstance(pace, ExpertPace)
+    # The longest way changes the rail inside the box: NVLink twice, PCIe twice, InfiniBand twice.
+    latency_s = 2 * 0.4e-6 + 2 * 0.5e-6 + 2 * 0.3e-6
+    assert pace.latency_s == pytest.approx(latency_s + 10e-6 + EXPERTS * (0.01e-6 + 0.05e-6))
+    assert not pace.covers(128)
+    alike = paced_exchange(
+        network, devices, make, "dispatch", profile(), of._replace(sources=None)
+    ).pace
+    assert alike.latency_s == pytest.approx(latency_s + 10e-6 + EXPERTS * 0.01e-6)

@@ -15,7 +15,7 @@ from sim.network.fairshare import rates
 from sim.network.flow import Moved
 from sim.network.instants import ENDS, STARTS, call_at
 from sim.network.loads import FloatArray, Loads, mask_of
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 ONE_LINK = np.array([100.0])
 LINKS = np.array([100.0, 50.0, 200.0, 80.0])

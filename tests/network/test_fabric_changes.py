@@ -12,7 +12,7 @@ from sim.network.fabric import Fabric
 from sim.network.flow import Moved, Part
 from sim.network.instants import CHANGES, STARTS, call_at
 from sim.network.loads import FloatArray, Loads
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 from tests.network.test_fabric import Ended, loads
 
 LINKS = np.array([100.0, 50.0])

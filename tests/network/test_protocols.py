@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim.catalog.load import load_profile, load_topology
-from sim.network.collectives import all_gather, all_reduce, all_to_all
+from sim.network.collectives import all_gather, all_reduce, all_to_all, sends
 from sim.network.patterns import Pattern
 from sim.network.protocols import Pace, covers, fabric_of, pace_of
 from sim.network.routes import Network
@@ -161,3 +161,13 @@ def test_one_device_alone_launches_nothing() -> None:
     loads = pattern.loads(1e6)
 
     assert Pace.constant(pattern, HOPPER, MEASURED).of(loads) is loads
+
+
+def test_sends_between_pairs_go_straight() -> None:
+    (pattern,) = sends(HOPPER, [[(0, 4), (1, 5)], [(2, 6), (3, 7)]]).patterns
+    pace = pace_of(pattern, HOPPER, MEASURED, pattern.algorithm)
+
+    took_s = pace.of(pattern.loads([4.5e6, 9e6])).alone_s(HOPPER.capacity_bytes_per_s)
+
+    # The larger of both groups' bytes, on links of their own.
+    assert took_s == pytest.approx(4e-6 + LATENCY_S + 1e-6 + 9e6 / (0.5 * NVLINK_BYTES_PER_S))

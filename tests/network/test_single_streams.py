@@ -15,7 +15,7 @@ from sim.network.fabric import Fabric
 from sim.network.instants import STARTS, call_at
 from sim.network.loads import Loads
 from sim.network.routes import Network
-from sim.record.recorder import LinkUsage
+from sim.record.usage import LinkUsage
 
 from .stream_twin import Transfer, all_to_all, ring, twin_ends_s
 

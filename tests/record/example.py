@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from sim.record.experts_frame import experts_frame
 from sim.record.frames import (
     devices_frame,
-    experts_frame,
     links_frame,
     movements_frame,
     requests_frame,
@@ -13,15 +13,8 @@ from sim.record.frames import (
     transfers_frame,
 )
 from sim.record.link_users import link_users_frame
-from sim.record.recorder import (
-    ExpertTokens,
-    MovementRow,
-    Recorder,
-    RequestRow,
-    Status,
-    StepRow,
-    TransferRow,
-)
+from sim.record.recorder import MovementRow, Recorder, RequestRow, Status, StepRow, TransferRow
+from sim.record.usage import ExpertTokens
 
 
 def request(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from sim.errors import SimulationError
-from sim.record.frames import DTYPES, devices_frame, experts_frame, links_frame, requests_frame
+from sim.record.experts_frame import experts_frame
+from sim.record.frames import DTYPES, devices_frame, links_frame, requests_frame
 from sim.record.link_users import link_users_frame
-from sim.record.recorder import DeviceUsage, ExpertTokens, LinkUsage, Recorder, RequestRow
+from sim.record.recorder import Recorder, RequestRow
 from sim.record.row_table import RowTable
+from sim.record.usage import DeviceUsage, ExpertTokens, LinkUsage
 from tests.record.example import frames, recorder, request
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 
-from sim.record.recorder import DeviceUsage, ExpertTokens, LinkUsage, Recorder
+from sim.record.recorder import Recorder
+from sim.record.usage import DeviceUsage, ExpertTokens, LinkUsage
 
 
 def test_two_recorders_share_nothing() -> None:

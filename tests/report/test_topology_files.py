@@ -38,6 +38,7 @@ def test_every_shipped_topology_comes_back_the_same(name: str, tmp_path: Path) -
 
     assert same(Network.of(spec), Network.of(back))
     assert back.devices == spec.devices
+    assert back.device_groups == spec.device_groups
     assert dict(build(back).nodes(data="reduces")) == dict(build(spec).nodes(data="reduces"))
     assert (back.name, back.description) == (name, spec.description)
 

@@ -48,5 +48,5 @@ def _exchange_s(scenario: Scenario, batch: int) -> float:
     token_bytes = model.hidden_size * ELEMENT_BYTES[scenario.deployment.precision.activations]
     copies = batch * model.experts.experts_per_token * (1 - 1 / devices)
     link = scenario.topology.links[0]
-    once_s = copies * token_bytes / link.bytes_per_s + 2 * link.latency_s
+    once_s = copies * token_bytes / (link.count * link.bytes_per_s) + 2 * link.latency_s
     return 2 * len(model.expert_layers) * once_s
