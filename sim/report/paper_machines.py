@@ -134,10 +134,10 @@ def _rates(axes: Any, of: pd.DataFrame) -> None:
     names = []
     clusters = list(of["cluster"].unique())
     for (cluster, engine), one in of.groupby(["cluster", "engine"], sort=False):
-        number = clusters.index(cluster)
+        shown, number = str(cluster).replace(" on a switch", ""), clusters.index(cluster)
         style = "--" if engine == "ideal" else "-"
         line(axes, number, one["batch"], one["tokens_per_s_per_device"], linestyle=style)
-        names.append((f"{cluster.replace(' on a switch', '')}, {engine}", number))
+        names.append((f"{shown}, {engine}", number))
     length = of["length"].iloc[0]
     axes.set(xlabel="requests a GPU", ylabel="output tokens/s a GPU", title=f"{length} tokens")
     axes.set_yscale("log")
@@ -150,8 +150,8 @@ def _ratios(axes: Any, of: pd.DataFrame) -> None:
     by_engine = of.pivot_table("ratio", ["ratio_of", "cluster"], "engine", "max", sort=False)
     claimed = list(of["ratio_of"].unique())
     clusters = list(of["cluster"].unique())
-    for (name, cluster), row in by_engine.iterrows():
-        number = clusters.index(cluster)
+    for row in by_engine.reset_index().to_dict("records"):
+        name, number = row["ratio_of"], clusters.index(row["cluster"])
         place = claimed.index(name) + 0.3 * (number - 0.5)
         colour = COLOURS[number]
         axes.plot([row["ideal"], row["measured"]], [place] * 2, color=colour, linewidth=1)

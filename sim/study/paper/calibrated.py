@@ -61,11 +61,10 @@ def with_ratios(of: pd.DataFrame) -> pd.DataFrame:
         by_split = of_way.set_index("split")["layer_s"]
         one = of_way[of_way["split"] == "tp 1"]
         _put(of, one["layer_s"] / by_split["tp 8"], f"{way}, TP1 over TP8")
-    compared = of[of["question"] == "C11"].set_index("system", append=True)[_THROUGHPUT]
-    first = compared.xs(_LATENT, level=1).iloc[0]
-    for (number, name), rate in compared.items():
-        if name != _LATENT:
-            _put(of, pd.Series([first / rate], [number]), f"{_LATENT} over {name}")
+    compared = of[of["question"] == "C11"]
+    [first] = compared.loc[compared["system"] == _LATENT, _THROUGHPUT]
+    for name, other in compared[compared["system"] != _LATENT].groupby("system", sort=False):
+        _put(of, first / other[_THROUGHPUT], f"{_LATENT} over {name}")
     return of
 
 
@@ -86,17 +85,18 @@ def calibrated_findings(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
             per_cent["time priced by measurements"] = row["C13"]["measured_share"]
         found["%"] |= {f"{name}: {machine}": 100 * float(one) for name, one in per_cent.items()}
         found["us"][f"one dispatch: {machine}"] = float(row["C12"]["exchange_us"])
-    for cluster, of in frame.groupby("cluster", sort=False):
+    for cluster in frame["cluster"].unique():
+        of = frame[frame["cluster"] == cluster]
         found["x"] |= {f"{name}: {cluster}": ratio for name, ratio in _over_ideal(of).items()}
     return found
 
 
 def _over_ideal(of: pd.DataFrame) -> dict[str, float]:
     """How much longer the parts of C13's step take as measured; throughput of both, by batch."""
-    at_13 = of[of["question"] == "C13"].set_index("engine")
+    at_13 = of[of["question"] == "C13"].pivot_table(list(_PARTS), "cluster", "engine")
     found = {
         f"{part.removesuffix('_s')}, measured over ideal": float(
-            at_13.loc["measured", part] / at_13.loc["ideal", part]
+            (at_13[part, "measured"] / at_13[part, "ideal"]).iloc[0]
         )
         for part in _PARTS
     }

@@ -130,7 +130,10 @@ def _over_never(frame: pd.DataFrame) -> dict[str, float]:
 def _by_unit(
     find: Callable[[pd.DataFrame], Mapping[str, Mapping[str, float]]], units: Sequence[str]
 ) -> list[_Finder]:
-    return [_Finder(lambda frame, unit=unit: find(frame)[unit], unit) for unit in units]
+    def of(unit: str) -> _Finder:
+        return _Finder(lambda frame: find(frame)[unit], unit)
+
+    return [of(unit) for unit in units]
 
 
 _FINDERS: Mapping[str, Sequence[_Finder]] = {

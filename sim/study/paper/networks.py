@@ -106,13 +106,15 @@ def _over(frame: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> pd.Serie
     """Throughput over that of the one among the others that has the same key."""
     base = others.set_index(key)[_THROUGHPUT]
     places = pd.MultiIndex.from_frame(frame[key]) if len(key) > 1 else pd.Index(frame[key[0]])
-    return frame[_THROUGHPUT] / base.reindex(places).to_numpy()
+    ratio: pd.Series = frame[_THROUGHPUT] / base.reindex(places).to_numpy()
+    return ratio
 
 
 def _of_claim(frame: pd.DataFrame, asked: Mapping[str, Any]) -> pd.DataFrame:
     """32 devices without skew, at a claim's batch and length."""
     at = (frame["batch"] == asked["batch"]) & (frame["length"] == asked["length"])
-    return frame[at & (frame["devices"] == 32) & (frame["skew"] == 0)]
+    chosen: pd.DataFrame = frame[at & (frame["devices"] == 32) & (frame["skew"] == 0)]
+    return chosen
 
 
 def _named(subject: str, frame: pd.DataFrame, column: str) -> dict[str, float]:
