@@ -160,8 +160,7 @@ def test_a_figure_made_by_name_leaves_the_others_in_the_summary(tmp_path: Path) 
     def found(name: str, simulated: float) -> Study:
         return Study([row | {"claim": name} for row in rows(simulated, True)], {name: frame})
 
-    frame = pd.read_csv(COMMITTED / "networks.csv")
-    frame = frame.assign(variants=frame["variants"].map(lambda one: (one,)))
+    frame = pd.DataFrame({"devices": [32]})
     with pytest.MonkeyPatch.context() as patch:
         for name in ("networks", "calibrated"):
             patch.setitem(DRAWINGS, name, lambda file, frame, claims: None)
@@ -178,6 +177,18 @@ def test_a_figure_made_by_name_leaves_the_others_in_the_summary(tmp_path: Path) 
         "networks": 4.0,
     }
     assert len(summary) == 3
+
+
+def test_what_is_made_by_its_name_only_keeps_its_rows_in_the_summary(tmp_path: Path) -> None:
+    own = [{**rows(2.0, True)[0], "claim": "expert_scheduling"}]
+    frame = pd.read_csv(COMMITTED / "expert_scheduling.csv")
+    save(Study(rows(5.0, True), {}), tmp_path, is_whole=True)
+
+    save(Study(own, {"expert_scheduling": frame}), tmp_path, is_whole=False)
+    save(Study(rows(7.0, True), {}), tmp_path, is_whole=True)
+
+    assert faults(Study(own, {}), tmp_path, is_whole=False) == []
+    assert faults(Study(rows(7.0, True), {}), tmp_path, is_whole=True) == []
 
 
 def test_one_figure_is_made_from_the_command_line(tmp_path: Path) -> None:
