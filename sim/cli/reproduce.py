@@ -12,8 +12,8 @@ def reproduce(
     figure: Annotated[
         str | None,
         typer.Argument(
-            help="One figure, for example fig11; by default all but expert_scheduling, which takes"
-            " as long as all others."
+            help="One figure, for example fig11; by default all but expert_scheduling, networks and"
+            " calibrated, which take as long as all others."
         ),
     ] = None,
     out: Annotated[

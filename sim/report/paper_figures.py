@@ -10,6 +10,7 @@ from sim.report.paper_attention_figures import draw_fig3, draw_fig6, draw_fig8
 from sim.report.paper_beyond_figures import draw_balance, draw_parallelism
 from sim.report.paper_charts import COLOURS, line, names_at_the_ends, panels, powers_of_two, says
 from sim.report.paper_expert_scheduling import draw_expert_scheduling
+from sim.report.paper_machines import draw_calibrated, draw_networks
 from sim.report.paper_pim import draw_attention_accelerator, draw_fig14
 
 Claims = Mapping[tuple[str, str], str]
@@ -185,6 +186,8 @@ DRAWINGS: dict[str, Draw] = {
     "balance": draw_balance,
     "attention_accelerator": draw_attention_accelerator,
     "expert_scheduling": draw_expert_scheduling,
+    "networks": draw_networks,
+    "calibrated": draw_calibrated,
 }
 """By the name of the figure."""
 

@@ -22,7 +22,7 @@ def table(title: str, rows: Sequence[Row]) -> RenderableType:
     made = Table(box=SIMPLE, pad_edge=False)
     for name, value in (rows[0] if rows else {}).items():
         justify: Any = "left" if isinstance(value, str) else "right"
-        widest = max(len(text(name, row[name])) for row in rows)
+        widest = max(1, *(len(text(name, row[name])) for row in rows))
         made.add_column(Text(_narrow(header(name), widest)), justify=justify, overflow="fold")
     for row in rows:
         made.add_row(*(Text(text(name, value)) for name, value in row.items()))

@@ -22,6 +22,12 @@ def test_a_long_header_makes_its_column_no_wider(capsys: pytest.CaptureFixture[s
     assert max(len(line.rstrip()) for line in lines) < 25
 
 
+def test_a_column_without_texts_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rows({"Rows": [{"claim": "C1", "expected": ""}]})
+
+    assert "C1" in capsys.readouterr().out
+
+
 def test_a_table_without_rows_is_its_title(capsys: pytest.CaptureFixture[str]) -> None:
     show_rows({"Nothing": []})
 

@@ -120,7 +120,9 @@ def test_elasticity_is_the_exponent_of_a_power() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in ("fig6", "fig11") else pytest.param(name, marks=pytest.mark.slow)
+        name
+        if name in ("fig6", "fig11", "networks", "calibrated")
+        else pytest.param(name, marks=pytest.mark.slow)
         for name in FIGURES
     ],
 )
@@ -152,6 +154,29 @@ def test_a_claim_that_fails_and_a_number_that_drifts_are_found(tmp_path: Path) -
     assert missing == f"C0: nothing: is in {tmp_path / 'summary.csv'} and not simulated"
     [failure] = faults(Study(rows(5.0, False), {}), tmp_path, is_whole=True)
     assert failure == "C0: nothing: 5 x is not 5 (1 %)"
+
+
+def test_a_figure_made_by_name_leaves_the_others_in_the_summary(tmp_path: Path) -> None:
+    def found(name: str, simulated: float) -> Study:
+        return Study([row | {"claim": name} for row in rows(simulated, True)], {name: frame})
+
+    frame = pd.DataFrame({"devices": [32]})
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("networks", "calibrated"):
+            patch.setitem(DRAWINGS, name, lambda file, frame, claims: None)
+        save(Study(rows(1.0, True), {}), tmp_path, is_whole=True)
+        save(found("networks", 2.0), tmp_path, is_whole=False)
+        save(found("calibrated", 3.0), tmp_path, is_whole=False)
+        save(found("networks", 4.0), tmp_path, is_whole=False)
+        save(Study(rows(5.0, True), {}), tmp_path, is_whole=True)
+
+    summary = pd.read_csv(tmp_path / "summary.csv")
+    assert dict(zip(summary["claim"], summary["simulated"], strict=True)) == {
+        "C0": 5.0,
+        "calibrated": 3.0,
+        "networks": 4.0,
+    }
+    assert len(summary) == 3
 
 
 def test_what_is_made_by_its_name_only_keeps_its_rows_in_the_summary(tmp_path: Path) -> None:

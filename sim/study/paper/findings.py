@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from sim.study.paper.calibrated import calibrated_findings
+from sim.study.paper.networks import network_findings
+
 _THROUGHPUT = "tokens_per_s_per_device"
 
 
@@ -124,6 +127,15 @@ def _over_never(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def _by_unit(
+    find: Callable[[pd.DataFrame], Mapping[str, Mapping[str, float]]], units: Sequence[str]
+) -> list[_Finder]:
+    def of(unit: str) -> _Finder:
+        return _Finder(lambda frame: find(frame)[unit], unit)
+
+    return [of(unit) for unit in units]
+
+
 _FINDERS: Mapping[str, Sequence[_Finder]] = {
     "fig11": [_Finder(_over_eight)],
     "fig13": [_Finder(_under_skew)],
@@ -132,5 +144,7 @@ _FINDERS: Mapping[str, Sequence[_Finder]] = {
     "balance": [_Finder(_elasticities)],
     "attention_accelerator": [_Finder(_gains)],
     "expert_scheduling": [_Finder(_recovered), _Finder(_over_never)],
+    "networks": _by_unit(network_findings, ["us", "%", "x"]),
+    "calibrated": _by_unit(calibrated_findings, ["x", "%", "us"]),
 }
 """By figure."""

@@ -59,7 +59,7 @@ def fig6(runs: Runs) -> pd.DataFrame:
     ]
     frame = runs.frame(points)
     layers = scenario(points[0]).model.layers
-    shares = pd.DataFrame([_shares(one) for one in points])
+    shares = pd.DataFrame([shares(one) for one in points])
     at = (asked["breakdown"]["length"], asked["breakdown"]["batch"])
     return pd.concat(
         [
@@ -96,7 +96,7 @@ def fig8(runs: Runs) -> pd.DataFrame:
     )
 
 
-def _shares(point: Point) -> dict[str, Any]:
+def shares(point: Point) -> dict[str, Any]:
     """Of the time of attention: decompression, the core, and all projections."""
     parts = [one for one in kernels(point).values() if one.part == "attention"]
     whole_s = sum(one.time_s for one in parts)

@@ -74,7 +74,7 @@ def _summary(found: Study, file: Path, is_whole: bool) -> list[Row]:
     others = [
         row | {"simulated": float(row["simulated"])}
         for row in known
-        if (row["claim"] in ONLY_BY_NAME) == is_whole
+        if (row["claim"] in ONLY_BY_NAME if is_whole else row["claim"] not in found.frames)
     ]
     return found.rows + others if is_whole else others + found.rows
 

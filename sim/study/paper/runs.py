@@ -47,12 +47,15 @@ def _row(point: Point, run: Run) -> Row:
         "kv_bytes": tokens * memory.kv_bytes_per_token,
         **_bound(run, point),
         **_of_experts(run),
+        **_of_measurements(run),
     }
 
 
 def _bound(run: Run, point: Point) -> Row:
-    """None is known where devices are of two kinds."""
-    if len(run.deployed.replicas[0].layout.places) > 1:
+    """None is known where devices are of two kinds, or tokens share a copy."""
+    asked = run.scenario
+    shares_copies = asked.model.experts is not None and asked.experts.dispatch != "per-expert"
+    if len(run.deployed.replicas[0].layout.places) > 1 or shares_copies:
         return {}
     return {"bound_s": tpot_bound_s(run.scenario, point.batch, float(point.length))}
 
@@ -70,6 +73,14 @@ def _of_experts(run: Run) -> Row:
         "touched_share": float((experts["tokens"] > 0).mean()),
         "tokens_an_expert_a_request": float(experts["tokens"].mean()) / steps / requests,
     }
+
+
+def _of_measurements(run: Run) -> Row:
+    """How much of the time measured kernels and links priced; none by an engine without any."""
+    found = run.measured_share
+    if not run.scenario.engine.profile.calibrations or found is None:
+        return {}
+    return {"measured_share": float(found.inside)}
 
 
 class Runs:
