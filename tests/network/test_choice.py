@@ -56,6 +56,12 @@ def test_a_batch_has_the_links_of_all_and_the_streams_of_the_chosen() -> None:
     assert loads.links.tolist() == list(range(16)) == sorted(choice.used_links)
     assert (loads.bytes > 0).sum(axis=1).tolist() == [16, 8]
     assert (loads.streams > 0).sum(axis=1).tolist() == [16, 8]
+    for number, name in enumerate(("one-shot", "ring")):
+        chosen = next(one for one in choice.patterns if one.algorithm == name)
+        assert loads.at(number).streams[chosen.links].tolist() == chosen.streams.tolist()
+        single = choice.single_loads([[1e-3], [1e6]][number], lambda _, one: one)
+        assert single.streams.tolist() == loads.at(number).streams.tolist()
+        assert single.bytes.tolist() == loads.at(number).bytes.tolist()
     assert loads.at(1).latency_s == pytest.approx(14 * 0.125)
     assert loads.mask == loads.at(0).mask == 2**16 - 1
 
