@@ -102,11 +102,23 @@ def run(
     if dry_run:
         _show_dry_run(deployed, as_json=as_json)
         return
+    _run_once(deployed, out, table_format, export or [], explain, as_json=as_json)
+
+
+def _run_once(
+    deployed: Any,
+    out: Path | None,
+    table_format: TableFormat | None,
+    export: list[str],
+    explain: ExplainOption,
+    *,
+    as_json: bool,
+) -> None:
     from sim.report.exports.formats import export_named, prepare_exports, write_exports
     from sim.report.run_files import saved_run
     from sim.serving.measured_share import constant_lines
 
-    exports = [export_named(one) for one in export or []]
+    exports = [export_named(one) for one in export]
     prepare_exports(deployed.scenario, exports, out)
     finished = saved_run(deployed, out, _plain(table_format))
     write_exports(finished, exports)
@@ -170,7 +182,15 @@ def _run_seeds(
     from sim.study.seeds import seed_study
 
     rule = _plain(warm_up or WarmUp.MSER5)
-    study = seed_study(scenario, seeds, rule, out, _plain(table_format), before_each=_say_progress)
+    study = seed_study(
+        scenario,
+        seeds,
+        rule,
+        out,
+        _plain(table_format),
+        before_each=_say_progress,
+        after_each=_say_stops,
+    )
     if as_json:
         output.show_json(study.as_json())
     else:
@@ -225,6 +245,7 @@ def compare(
         _plain(table_format),
         more_columns=enough_row if until_not_network_bound else lambda run: {},
         before_each=_say_progress,
+        after_each=_say_stops,
     )
     titled = enough_tables(rows) if until_not_network_bound else {study.TITLE: rows}
     output.show_json(rows) if as_json else output.show_rows(titled)
@@ -257,6 +278,11 @@ def _say(line: str) -> None:
 def _say_progress(what: str) -> None:
     if sys.stderr.isatty():
         _say(f"running {what}")
+
+
+def _say_stops(name: str, finished: Any) -> None:
+    for line in finished.stops:
+        _say(f"moesim: {name}: {line}")
 
 
 def _say_where(folder: Path | None) -> None:

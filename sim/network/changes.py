@@ -4,7 +4,7 @@ A failed link is down in both directions, as its ends agree on whether it is up.
 keeps its routes. Where several happenings hold one link, a failure does, or the least share.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -73,41 +73,46 @@ def _change(
 
 def _links(network: Network, event: LinkEvent, where: str) -> list[int]:
     """The numbers of the links that an event names."""
-    both = _links_of_names(network)
-    if event.link in both:
-        return both[event.link]
+    both = list(_links_of_names(network))
     single = {name: [number] for number, name in enumerate(network.link_names)}
-    if isinstance(event, DegradedLink) and event.link in single:
-        return single[event.link]
+    named = [*both, *(single.items() if isinstance(event, DegradedLink) else ())]
+    meant: list[list[int]] = [links for name, links in named if name == event.link]
+    if len(meant) > 1:
+        raise ScenarioError(
+            f"{where}.link: {event.link!r:.80} names several of the kinds of link, parts and links "
+            f"of {network.name}; rename one in the topology"
+        )
+    if meant:
+        return meant[0]
     if event.link in single:
         would_do = event.link.replace(">", "-") if ">" in event.link else event.link[8:]
         raise ScenarioError(
             f"{where}.link: {event.link!r} cannot fail, as both directions of a link do so "
             f"together; write {would_do!r}"
         )
-    known = [*both, *(single if isinstance(event, DegradedLink) else ())]
+    known = [name for name, _ in named]
     raise ScenarioError(
         f"{where}.link: {event.link!r:.80} is no link, part or kind of link of {network.name}; "
         f"{suggestion(event.link, known)}"
     )
 
 
-def _links_of_names(network: Network) -> Mapping[str, list[int]]:
+def _links_of_names(network: Network) -> Iterator[tuple[str, list[int]]]:
     """What names links in both directions: kinds, parts, and pairs of neighbours either way."""
-    found: dict[str, list[int]] = {}
+    of_kinds: dict[str, list[int]] = {}
     for number, kind in enumerate(network.link_kinds):
         if kind != "through":
-            found.setdefault(kind, []).append(number)
+            of_kinds.setdefault(kind, []).append(number)
+    yield from of_kinds.items()
     for name in network.vertex_names:
         into, out_of = network.links_of_vertex(name)
         if into or out_of:
-            found[name] = [*into, *out_of]
+            yield name, [*into, *out_of]
     number_of = {name: number for number, name in enumerate(network.link_names)}
     for name, number in number_of.items():
         if network.link_kinds[number] != "through":
             tail, _, head = name.partition(">")
-            found[f"{tail}-{head}"] = [number, number_of[f"{head}>{tail}"]]
-    return found
+            yield f"{tail}-{head}", [number, number_of[f"{head}>{tail}"]]
 
 
 def pairs_of(

@@ -38,6 +38,10 @@ class Choice:
         places = tuple(np.searchsorted(links, pattern.links) for pattern in patterns)
         return cls(tuple(patterns), mask_of(links), links, places, capacity_bytes_per_s)
 
+    def among(self, patterns: Sequence[Pattern]) -> "Choice":
+        """One of these alone."""
+        return self.of(patterns, self._capacity_bytes_per_s)
+
     @property
     def used_links(self) -> frozenset[int]:
         """Numbers of the links that it may put bytes on."""
@@ -47,6 +51,23 @@ class Choice:
         """The loads for bytes (..., groups), by the pattern that is the fastest when priced so."""
         each = [priced(pattern, pattern.loads(bytes_)) for pattern in self.patterns]
         return each[0] if len(each) == 1 else self._merged(each, self._fastest(each))
+
+    def single_loads(
+        self, bytes_: ArrayLike, priced: Priced, among: Sequence[int] | None = None
+    ) -> Loads:
+        """The same for the bytes (groups) of one collective; of some patterns, by their numbers."""
+        numbers = range(len(self.patterns)) if among is None else among
+        patterns = [self.patterns[number] for number in numbers]
+        each = [priced(pattern, pattern.loads(bytes_)) for pattern in patterns]
+        chosen = 0 if len(each) == 1 else int(self._fastest(each))
+        return self._on_all_links(each[chosen], self._places[numbers[chosen]])
+
+    def _on_all_links(self, one: Loads, places: IntArray) -> Loads:
+        if len(self.patterns) == 1:
+            return one
+        amounts, streams = np.zeros((2, len(self._links)))
+        amounts[places], streams[places] = one.amounts, one.streams
+        return replace(one, links=self._links, amounts=amounts, streams=streams, mask=self.mask)
 
     def alone_s(self, bytes_: ArrayLike, priced: Priced = _as_they_are) -> Any:
         """(...) How long these loads take when nobody else is there, without making them."""

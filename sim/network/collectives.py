@@ -12,7 +12,7 @@ from sim.errors import ScenarioError
 from sim.network import algorithms as by
 from sim.network.algorithms import Planner, after, boxes_of
 from sim.network.choice import Choice
-from sim.network.patterns import Flow, Group, Pattern, Plan, Send, Stage, pattern_of, sent
+from sim.network.patterns import Group, Pattern, Plan, Send, pattern_of, sent
 from sim.network.routes import Network
 
 AUTO = "auto"
@@ -65,15 +65,6 @@ def reduce_scatter(
 def all_to_all(network: Network, groups: Sequence[Group], algorithm: str = AUTO) -> Choice:
     """Sends each device its part of every buffer (whose bytes are given, the own part included)."""
     return _choice(network, groups, "all_to_all", algorithm, None)
-
-
-def p2p(network: Network, source: int, target: int) -> Pattern:
-    """Sends the bytes from one device to another, over one of several equal routes."""
-    if source == target:
-        return pattern_of("p2p", [[]])
-    links = tuple((link, 1.0) for link in network.route(source, target))
-    latency_s = network.latency_s(source, target)
-    return pattern_of("p2p", [[Stage([Flow(links, 1.0)], latency_s, steps=1, messages=1)]])
 
 
 def sends(network: Network, groups: Sequence[Sequence[tuple[int, int]]]) -> Choice:

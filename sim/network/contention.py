@@ -68,19 +68,21 @@ class Meetings:
 
     def _settle(self, intervals: Sequence[_Interval]) -> None:
         users = [moving.user for moving in intervals[0].transfers]
-        common = np.concatenate([moving.loads.links for moving in intervals[0].transfers])
-        links = np.flatnonzero(np.bincount(common) > 1)
-        shape = (len(intervals), len(users), len(self._capacity_bytes_per_s))
+        counts = np.bincount(np.concatenate([one.loads.links for one in intervals[0].transfers]))
+        links = np.flatnonzero(counts > 1)
+        # Most links of a large cluster have one user: there is room only for the others.
+        shape = (len(intervals), len(users), len(links))
         rates, streams = np.zeros(shape), np.ones(shape)
         for row in range(len(users)):
             same = [one.transfers[row] for one in intervals]
-            of_row = same[0].loads.links
+            is_common = counts[same[0].loads.links] > 1
+            at = np.searchsorted(links, same[0].loads.links[is_common])
             shares = np.array([moving.share_per_s for moving in same])
-            rates[:, row, of_row] = np.stack([one.loads.bytes for one in same]) * shares[:, None]
-            streams[:, row, of_row] = np.stack([one.loads.streams for one in same])
+            bytes_ = np.stack([one.loads.bytes[is_common] for one in same])
+            rates[:, row, at] = bytes_ * shares[:, None]
+            streams[:, row, at] = np.stack([one.loads.streams[is_common] for one in same])
         lengths_s = np.array([one.length_s for one in intervals])[:, None]
         lost_share = np.array([[one.lost_share for one in each.transfers] for each in intervals])
-        rates, streams = rates[:, :, links], streams[:, :, links]
         held_up_s = _bottleneck_share(rates, streams, self._capacity_bytes_per_s[links])
         held_up_s *= (lengths_s * lost_share)[:, :, None]
         for one, other in combinations(range(len(users)), 2):

@@ -113,11 +113,6 @@ class Loads:
         """(...) Latency, then bytes."""
         return self.latency_s + self.drain_s(capacity_bytes_per_s)
 
-    def at_efficiency(self, efficiency: float, capacity_bytes_per_s: FloatArray) -> "Loads":
-        """The same, with no link ever filled by this transfer to more than a share of it."""
-        least_drain_s = self.drain_s(capacity_bytes_per_s) / efficiency
-        return replace(self, least_drain_s=least_drain_s, is_capped=True)
-
     def at_least(self, least_drain_s: float, capacity_bytes_per_s: FloatArray) -> "Loads":
         """The same, taking at least so long for its bytes."""
         drain_s = np.maximum(self.drain_s(capacity_bytes_per_s), least_drain_s)
@@ -138,12 +133,6 @@ class Loads:
             and np.array_equal(self.bytes, other.bytes)
             and np.array_equal(self.streams, other.streams)
         )
-
-    def launched(self, launch_s: float) -> "Loads":
-        """The same after a launch time; where there is nobody to talk to nothing is launched."""
-        if not self.mask:
-            return self
-        return replace(self, latency_s=self.latency_s + launch_s)
 
     def at(self, index: int | tuple[int, ...]) -> "Loads":
         """One transfer of several."""

@@ -1,10 +1,11 @@
 """The links of a cluster by number, and the route from each device to each other.
 
 A route has the least latency, then the fewest hops. Among equals the fastest next link wins, so a
-change of rail happens on the source's side, inside its box. Of equally fast ones a single transfer
-takes one by a hash of its ends, as switches do; collectives, whose streams are many, take all of
-them alike, an equal part at each fork. So do exchanges, but for forks at devices (a torus). Devices
-may forward. A part that caps what passes through it is one more link of every route through it.
+change of rail happens on the source's side, inside its box. Of equally fast ones `route` takes one
+by a hash of its ends, as switches do for a stream: paths that are looked at and latencies are its.
+Bytes take all of them alike (`spread`), an equal part at each fork: collectives, movements and
+exchanges have many streams. The last two do so but for forks at devices (a torus). Devices may
+forward. A part that caps what passes through it is one more link of every route through it.
 """
 
 import math

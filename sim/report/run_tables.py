@@ -52,6 +52,7 @@ def run_tables(run: Run) -> Iterator[RenderableType]:
         "Fullest links (utilization: of what they could have carried in the whole run)": link_rows(
             run
         ),
+        "Movements beside serving": _movement_rows(run),
         "Imbalance of experts (fullest device over mean, of each step)": imbalance_rows(run),
     }
     for title, rows in limits.items():
@@ -63,3 +64,17 @@ def _latency(summary: dict[str, Any], name: str) -> dict[str, Any]:
     return {"latency": name} | {
         f"{statistic}_ms": summary[f"{statistic}_{name}_ms"] for statistic in _STATISTICS
     }
+
+
+def _movement_rows(run: Run) -> list[dict[str, Any]]:
+    """By name: how often it began and ended, and the means of how long it took and takes alone."""
+    return [
+        {
+            "movement": name,
+            "began": len(rows),
+            "ended": int(rows["end_s"].count()),
+            "each_s": (rows["end_s"] - rows["start_s"]).mean(),
+            "alone_s": rows["alone_s"].mean(),
+        }
+        for name, rows in run.movements.groupby("name", sort=False)
+    ]

@@ -1,7 +1,8 @@
 """How much of a run's time was priced by kernels that were measured, at sizes that were.
 
 Every so many steps the sums of one are kept, and priced once more in the end, kernel by kernel and
-transfer by transfer. For kernels experts are taken as evenly loaded. Hosts have constants.
+transfer by transfer. For kernels experts are taken as evenly loaded. Hosts have constants. Of
+networks that change during a run the one at its beginning is taken.
 """
 
 from collections import defaultdict

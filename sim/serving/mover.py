@@ -36,7 +36,7 @@ def movement_loads(network: Network, movement: Movement, pairs: Pairs) -> Loads 
     loads = replace(loads, made_of=made_of)
     capacity_bytes_per_s = network.capacity_bytes_per_s
     if movement.at_most_bytes_per_s is None:
-        return loads.at_efficiency(1.0, capacity_bytes_per_s)
+        return loads.at_least(0.0, capacity_bytes_per_s)
     least_drain_s = sent_bytes.max() / movement.at_most_bytes_per_s
     return loads.at_least(least_drain_s, capacity_bytes_per_s)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
 from sim.network.choice import Choice
 from sim.network.collectives import all_gather, all_reduce, reduce_scatter, sends
+from sim.network.contenders import Contenders
 from sim.network.exchange import Exchange, Sources, combine, dispatch
 from sim.network.exchange_streams import ExchangeStreams, exchange_streams
 from sim.network.expert_pace import Direction, ExpertPace, Experts, PacedExchange, paced_exchange
@@ -39,6 +40,8 @@ _KINDS = {
     _BY_SAMPLED: "all_gather",
 }
 """Of collectives as measurements name them; sends between two groups were not measured."""
+_KNOWN = 64
+"""Single collectives of which the loads are kept."""
 
 _MAKERS: Mapping[Direction, Callable[..., Exchange]] = {"dispatch": dispatch, "combine": combine}
 
@@ -54,14 +57,22 @@ class StepTransfers:
         slots: Collection[str],
     ) -> None:
         self.capacity_bytes_per_s = network.capacity_bytes_per_s
-        self.collectives = _collectives(scenario, layout, network, slots)
+        collectives = _collectives(scenario, layout, network, slots)
         self.exchanges = _exchanges(scenario, layout, network, slots)
         self._streams = _streams(scenario, layout, network, self.exchanges)
         self.paces = {
             pattern: pace_of(pattern, network, scenario.engine.profile, pattern.algorithm)
-            for choice in self.collectives.values()
+            for choice in collectives.values()
             for pattern in choice.patterns
         }
+        # Slots that do the same have one choice, whose loads are then known for all of them.
+        of = {
+            choice: Contenders.of(choice, self.paces, len(layout.ranks))
+            for choice in collectives.values()
+        }
+        self._contenders = {slot: of[choice] for slot, choice in collectives.items()}
+        self.collectives = {slot: one.choice for slot, one in self._contenders.items()}
+        self._loads = lru_cache(_KNOWN)(self._find_loads)
         self._scenario, self._layout, self._network = scenario, layout, network
         self._expert_devices = len(layout.experts.devices)
         precision, model = scenario.deployment.precision, scenario.model
@@ -102,8 +113,12 @@ class StepTransfers:
 
     def collective(self, slot: str, counts: Real) -> Loads:
         """A collective over the ranks (..., ranks); it is left out where nobody has any bytes."""
-        loads = self.collectives[slot].loads(self.bytes_of(slot, counts), self._at_pace)
-        return loads if np.any(counts) else replace(loads, latency_s=0.0)
+        bytes_ = np.asarray(self.bytes_of(slot, counts), dtype=np.float64)
+        if bytes_.ndim == 1:
+            loads = self._loads(self._contenders[slot], tuple(bytes_.tolist()))
+        else:
+            loads = self.collectives[slot].loads(bytes_, self._at_pace)
+        return loads if bytes_.any() else replace(loads, latency_s=0.0)
 
     def bytes_of(self, slot: str, counts: Real) -> Real:
         """Of a collective's buffers."""
@@ -168,6 +183,10 @@ class StepTransfers:
         took_s: Real = loads.alone_s(self.capacity_bytes_per_s)
         return took_s
 
+    def _find_loads(self, among: Contenders, bytes_: tuple[float, ...]) -> Loads:
+        given = np.array(bytes_)
+        return among.choice.single_loads(given, self._at_pace, among.near(given))
+
     def _at_pace(self, pattern: Pattern, loads: Loads) -> Loads:
         return self.paces[pattern].of(loads)
 
@@ -177,12 +196,14 @@ def _collectives(
 ) -> dict[str, Choice]:
     """The collectives of tensor parallelism, each over all ranks at once."""
     ranks, engine = layout.ranks, scenario.engine
+    summed = cache(lambda: all_reduce(network, ranks, engine.all_reduce))
+    gathered = cache(lambda: all_gather(network, ranks, engine.all_gather))
     makers: dict[str, Callable[[], Choice]] = {
-        "embedding all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
-        "all-reduce": lambda: all_reduce(network, ranks, engine.all_reduce),
+        "embedding all-reduce": summed,
+        "all-reduce": summed,
         "reduce-scatter": lambda: reduce_scatter(network, ranks, engine.all_gather),
-        "all-gather": lambda: all_gather(network, ranks, engine.all_gather),
-        _BY_SAMPLED: lambda: all_gather(network, ranks, engine.all_gather),
+        "all-gather": gathered,
+        _BY_SAMPLED: gathered,
         TO_CORES: lambda: sends(network, _pairs(ranks, layout.core_ranks)),
         FROM_CORES: lambda: sends(network, _pairs(layout.core_ranks, ranks)),
     }

@@ -12,6 +12,10 @@ from pydantic import Field, model_validator
 from sim.spec.base import AtLeastZero, BytesPerSecond, Count, MisfitError, Seconds, Spec
 from sim.spec.device import DeviceSpec
 
+RESERVED_KIND = "through"
+"""No kind of link: so results call the limits of parts."""
+RESERVED_SAYS = f"{RESERVED_KIND!r} is how results call the limits of parts; write another name"
+
 _MOST_NODES = 100_000
 _MOST_EDGES = 1_000_000
 
@@ -144,6 +148,8 @@ def _check_ends(edge: GraphEdge, at: tuple[str, int], known: Mapping[str, GraphN
     for key, end in (("source", edge.source), ("target", edge.target)):
         if end not in known:
             raise MisfitError((*at, key), f"{named}: {key} is none of the nodes; add it")
+    if edge.kind == RESERVED_KIND:
+        raise MisfitError((*at, "kind"), f"{named}: {RESERVED_SAYS}")
     if edge.source == edge.target:
         raise MisfitError((*at, "target"), f"{named} leads back; leave it out")
 

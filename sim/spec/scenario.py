@@ -223,6 +223,18 @@ class Scenario(Spec):
     """Of all random draws."""
 
     @model_validator(mode="after")
+    def _movements_have_names_of_their_own(self) -> "Scenario":
+        seen: set[str] = set()
+        for number, movement in enumerate(self.movements):
+            if movement.name in seen:
+                raise MisfitError(
+                    ("movements", number, "name"),
+                    f"{movement.name!r:.60} is given twice; results go by it, write another",
+                )
+            seen.add(movement.name)
+        return self
+
+    @model_validator(mode="after")
     def _every_device_has_curves(self) -> "Scenario":
         profile = self.engine.profile
         for device in self.topology.devices:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from sim.spec.base import BytesPerSecond, Count, MisfitError, OrWritten, Seconds, Source, Spec
 from sim.spec.device import DeviceSpec
-from sim.spec.graph import GraphSpec
+from sim.spec.graph import RESERVED_KIND, RESERVED_SAYS, GraphSpec
 from sim.spec.pattern_links import links_of
 
 _MOST_PARTS = 100_000
@@ -171,6 +171,8 @@ class TopologySpec(Spec):
                 f"{link.pattern!r} between {one} and {other}; 'mesh', 'chain', 'torus' and "
                 "'dragonfly' join a group with itself, the others join two groups",
             )
+        if link.kind == RESERVED_KIND:
+            raise MisfitError((*at, "kind"), RESERVED_SAYS)
         self._check_shape(link, at)
         self._check_runs(link, at)
 

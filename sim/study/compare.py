@@ -90,12 +90,13 @@ def compare(
     *,
     more_columns: Callable[[Run], Row] = lambda run: {},
     before_each: Callable[[str], None] = lambda name: None,
+    after_each: Callable[[str, Run], None] = lambda name, run: None,
 ) -> list[Row]:
     """Run the variants; a row each. Files go to out/<variant>/, the rows to out/summary.csv."""
     if out is None:
-        return _rows(chosen, None, table_format, more_columns, before_each)
+        return _rows(chosen, None, table_format, more_columns, before_each, after_each)
     with run_folder(out, table_format) as folder:
-        rows = _rows(chosen, folder.path, table_format, more_columns, before_each)
+        rows = _rows(chosen, folder.path, table_format, more_columns, before_each, after_each)
         pd.DataFrame(rows).to_csv(folder.path / "summary.csv", index=False, lineterminator="\n")
     return rows
 
@@ -106,12 +107,14 @@ def _rows(
     table_format: TableFormat | None,
     more_columns: Callable[[Run], Row],
     before_each: Callable[[str], None],
+    after_each: Callable[[str, Run], None],
 ) -> list[Row]:
     rows: list[Row] = []
     for one in chosen:
         before_each(one.name)
         own = None if out is None else out / one.folder_name
         run = saved_run(one.deployed, own, table_format)
+        after_each(one.name, run)
         rows.append(_row(one.values, run) | more_columns(run))
     return [_with_ratios(row, rows[0]) for row in rows]
 

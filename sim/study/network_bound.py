@@ -6,14 +6,17 @@ change with it, and every trial is simulated.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sim.report.limits import communication_share, link_rows
 from sim.simulation import Run, check, simulate
+from sim.spec.base import Spec
 from sim.spec.scenario import Scenario
 from sim.spec.topology import TopologySpec
 from sim.study import compare
 from sim.study.compare import Row
+
+_Part = TypeVar("_Part", bound=Spec)
 
 BOUND_SHARE = 0.1
 """A run is bound by its network while communication is more than this part of its steps."""
@@ -136,14 +139,23 @@ def _share_at(scenario: Scenario, factor: float) -> float:
 
 def with_speed(topology: TopologySpec, factor: float) -> TopologySpec:
     """The same with all links, and all that parts can pass through, faster by a factor."""
-    links = tuple(
-        link.model_copy(update={"bytes_per_s": link.bytes_per_s * factor})
-        for link in topology.links
-    )
-    groups = {
-        name: group
-        if group.through_bytes_per_s is None
-        else group.model_copy(update={"through_bytes_per_s": group.through_bytes_per_s * factor})
-        for name, group in topology.groups.items()
+    update: dict[str, Any] = {
+        "links": tuple(_faster(link, "bytes_per_s", factor) for link in topology.links),
+        "groups": {
+            name: _faster(group, "through_bytes_per_s", factor)
+            for name, group in topology.groups.items()
+        },
     }
-    return topology.model_copy(update={"links": links, "groups": groups})
+    if (drawn := topology.graph) is not None:
+        nodes = tuple(_faster(node, "through_bytes_per_s", factor) for node in drawn.nodes)
+        edges = tuple(_faster(edge, "bytes_per_s", factor) for edge in drawn.edges)
+        update["graph"] = drawn.model_copy(update={"nodes": nodes, "edges": edges})
+    return topology.model_copy(update=update)
+
+
+def _faster(part: _Part, key: str, factor: float) -> _Part:
+    """A link or part with this speed so many times as large, where it has one."""
+    speed_bytes_per_s: float | None = getattr(part, key)
+    if speed_bytes_per_s is None:
+        return part
+    return part.model_copy(update={key: speed_bytes_per_s * factor})

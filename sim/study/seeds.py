@@ -95,15 +95,16 @@ def seed_study(
     table_format: TableFormat | None = None,
     *,
     before_each: Callable[[str], None] = lambda name: None,
+    after_each: Callable[[str, Run], None] = lambda name, run: None,
 ) -> SeedStudy:
     """Run with `count` seeds from the scenario's own on; each run's files go to out/seed-N/."""
     if count < 2:
         raise ScenarioError(f"seeds: {count} gives no interval; write at least 2")
     seeds = [scenario.seed + number for number in range(count)]
     if out is None:
-        return _study(scenario, seeds, rule, None, table_format, before_each)
+        return _study(scenario, seeds, rule, None, table_format, before_each, after_each)
     with run_folder(out, table_format) as folder:
-        study = _study(scenario, seeds, rule, folder.path, table_format, before_each)
+        study = _study(scenario, seeds, rule, folder.path, table_format, before_each, after_each)
         rows = [{"seed": seed, **of} for seed, of in zip(seeds, study.figures, strict=True)]
         pd.DataFrame(rows).to_csv(folder.path / "summary.csv", index=False, lineterminator="\n")
         folder.write_json("intervals", study.as_json())
@@ -117,12 +118,14 @@ def _study(
     out: Path | None,
     table_format: TableFormat | None,
     before_each: Callable[[str], None],
+    after_each: Callable[[str, Run], None],
 ) -> SeedStudy:
     figures, requests = [], []
     for seed in seeds:
         before_each(f"seed {seed}")
         own = None if out is None else out / f"seed-{seed}"
         run = saved_run(check(scenario.model_copy(update={"seed": seed})), own, table_format)
+        after_each(f"seed {seed}", run)
         figures.append(_figures(run))
         # Not the run, of which the steps may be a thousand times as large.
         requests.append(run.requests)

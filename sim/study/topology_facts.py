@@ -13,6 +13,7 @@ import networkx as nx
 
 from sim.network.graph import build
 from sim.network.routes import Network
+from sim.spec.graph import RESERVED_KIND
 from sim.spec.topology import TopologySpec
 
 Rows = list[dict[str, Any]]
@@ -47,7 +48,7 @@ def part_rows(topology: TopologySpec) -> Rows:
 
 
 def link_rows(topology: TopologySpec) -> Rows:
-    """Every kind of link: how many pairs of parts it joins, and what one of them is."""
+    """Every kind of link: how many directions there are of it, and what one of them is."""
     kinds = Counter(
         (link["kind"], link["count"], link["each_bytes_per_s"], link["latency_s"])
         for *_, link in build(topology).edges(data=True)
@@ -55,8 +56,8 @@ def link_rows(topology: TopologySpec) -> Rows:
     return [
         {
             "link": kind,
-            # Each direction is an edge; a pair of parts has both.
-            "pairs": count // 2 if count % 2 == 0 else count / 2,
+            # Those of two parts may differ, and are two rows then.
+            "directions": count,
             "side_by_side": parallel,
             "each_bytes_per_s": each,
             "together_bytes_per_s": parallel * each,
@@ -133,9 +134,7 @@ def distances(topology: TopologySpec) -> dict[str, Any]:
     speeds = network.capacity_bytes_per_s
     # A part's own limit is a link of the route, but no hop.
     hops = {
-        pair: sum(
-            not network.link_names[one].startswith("through ") for one in network.route(*pair)
-        )
+        pair: sum(network.link_kinds[one] != RESERVED_KIND for one in network.route(*pair))
         for pair in pairs
     }
     latency_s = {pair: network.latency_s(*pair) for pair in pairs}

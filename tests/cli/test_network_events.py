@@ -47,3 +47,30 @@ def test_wrong_names_and_times_are_one_line(tmp_path: Path, setting: str, said: 
     assert outcome.status == 2
     assert said in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "runs"),
+    [
+        ("run", ["--seeds", "2"], ["seed 1", "seed 2"]),
+        ("compare", ["--vary", "seed=1,2"], ["seed=1", "seed=2"]),
+    ],
+)
+def test_of_several_runs_each_says_who_stood_still(
+    tmp_path: Path, command: str, options: list[str], runs: list[str]
+) -> None:
+    outcome = moesim(command, written(tmp_path), *options, "--json", "--set", CUT)
+
+    said = [line for line in outcome.err.splitlines() if "stands still" in line]
+    assert [line.split(": ")[1] for line in said] == runs
+
+
+def test_movements_are_a_table_of_the_run(tmp_path: Path) -> None:
+    moved = "[{name: weights, from_devices: [0], to_devices: [1], bytes: 1 MB, at: 1 ms}]"
+
+    outcome = moesim("run", written(tmp_path), "--set", f"movements={moved}")
+
+    row = next(line.split() for line in outcome.out.splitlines() if " weights " in line)
+    assert row[:3] == ["weights", "1", "1"]
+    # The means of how long each took, and alone: with units.
+    assert len(row) == 7

@@ -41,7 +41,7 @@ def test_a_graph_of_networkx_is_a_topology(name: str) -> None:
     facts = json.loads(shown.out)
     assert [row["in_all"] for row in facts["parts"]] == [4, 1]
     (link,) = facts["links"]
-    assert (link["pairs"], link["together_bytes_per_s"], link["latency_s"]) == (4, 50e9, 1e-6)
+    assert (link["directions"], link["together_bytes_per_s"], link["latency_s"]) == (8, 50e9, 1e-6)
     # Two devices of 50 GB/s a box; a device alone has no way within its box but over the hub.
     assert facts["levels"][-1]["cut_bytes_per_s"] == 100e9
     assert facts["distances"]["diameter_hops"] == 2
@@ -114,7 +114,7 @@ def test_edges_of_a_multigraph_run_side_by_side() -> None:
 
     facts = json.loads(moesim("topology", "show", written(graph, "mine.json"), "--json").out)
 
-    assert {(row["side_by_side"], row["pairs"]) for row in facts["links"]} == {(5, 1), (2, 3)}
+    assert {(row["side_by_side"], row["directions"]) for row in facts["links"]} == {(5, 2), (2, 6)}
 
 
 def test_what_is_no_graph_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import simpy
 
-from sim.network.collectives import p2p
+from sim.network.exchange import all_to_all_v
 from sim.network.fabric import Fabric
 from sim.network.routes import Network
 from sim.record.usage import LinkUsage
@@ -91,7 +91,8 @@ def test_two_overlapping_sends_share_as_by_hand() -> None:
         after_s: float, source: int, target: int, bytes_: float
     ) -> Generator[simpy.Event, Any, None]:
         yield env.timeout(after_s)
-        yield fabric.transfer(p2p(network, source, target).loads(bytes_).at(()), f"from {source}")
+        loads = all_to_all_v(network, [source, target], [[0.0, bytes_], [0.0, 0.0]])
+        yield fabric.transfer(loads, f"from {source}")
         ends_s.append(env.now)
 
     env.process(send(0.0, 0, 2, NETWORK_BYTES_PER_S))

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sim.network.loads import FloatArray, Loads
 from sim.network.routes import Network
 from sim.spec.device import DeviceSpec
 from sim.spec.topology import Group, Join, TopologySpec
@@ -19,6 +20,11 @@ DEVICE = DeviceSpec(
     peak_w=1.0,
     source="made up",
 )
+
+
+def slowed(loads: Loads, efficiency: float, capacity_bytes_per_s: FloatArray) -> Loads:
+    """The same, with no link ever filled by this transfer to more than a share of it."""
+    return loads.at_least(loads.drain_s(capacity_bytes_per_s) / efficiency, capacity_bytes_per_s)
 
 
 def group(kind: str, count: int, per: str = "box", **more: Any) -> Group:

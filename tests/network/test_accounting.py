@@ -7,6 +7,8 @@ from sim.network.contention import Moving
 from sim.network.loads import Loads, Spread, mask_of
 from sim.record.usage import LinkUsage
 
+from .clusters import slowed
+
 CAPACITY = np.array([10.0, 20.0, 40.0])
 
 
@@ -31,7 +33,7 @@ def test_an_undisturbed_transfer_fills_its_slowest_link_for_its_drain() -> None:
 
 def test_a_batch_of_transfers_counts_as_one_after_the_other() -> None:
     together, apart = LinkUsage.of(3), LinkUsage.of(3)
-    batch = loads([0, 2], np.arange(12.0).reshape(2, 3, 2)).at_efficiency(0.5, CAPACITY)
+    batch = slowed(loads([0, 2], np.arange(12.0).reshape(2, 3, 2)), 0.5, CAPACITY)
 
     add_alone(together, batch, CAPACITY)
     for index in np.ndindex(2, 3):
@@ -56,7 +58,7 @@ def test_a_transfer_made_several_times_counts_as_often() -> None:
 def test_a_transfer_at_half_efficiency_is_held_up_by_its_fullest_link() -> None:
     usage = LinkUsage.of(3)
 
-    add_alone(usage, loads([0], [10.0]).at_efficiency(0.5, CAPACITY), CAPACITY)
+    add_alone(usage, slowed(loads([0], [10.0]), 0.5, CAPACITY), CAPACITY)
 
     assert (usage.busy_s[0], usage.full_s[0], usage.peak_bytes_per_s[0]) == (2.0, 2.0, 5.0)
 
@@ -98,7 +100,7 @@ def test_an_interval_adds_no_bytes_and_an_ended_transfer_all_of_its_own() -> Non
 
 def test_in_company_a_transfer_at_its_own_best_is_held_up_by_its_fullest_link() -> None:
     usage = LinkUsage.of(3)
-    slow = loads([0, 1], [10.0, 5.0]).at_efficiency(0.5, CAPACITY)
+    slow = slowed(loads([0, 1], [10.0, 5.0]), 0.5, CAPACITY)
 
     add_interval(usage, [Moving(slow, 1 / slow.drain_s(CAPACITY), "a", 0.0)], 2.0, CAPACITY)
 

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from sim.catalog.load import load_scenario
 from sim.errors import ScenarioError
 from sim.network.changes import NetworkChange, devices_named, network_changes, pairs_of
 from sim.network.routes import Network
 from sim.spec.network_events import LinkEvents, Movement
+from sim.spec.topology import TopologySpec
+from sim.study.topology_facts import distances
 from tests.laws.scenarios import switched, two_sockets
+
+from .clusters import DEVICE
 
 SOCKETS = Network.of(two_sockets())
 
@@ -161,3 +166,58 @@ def test_pairs_that_do_not_match_are_refused() -> None:
         pairs_of(network, [0, 1], [1, 2, 3], "here")
     with pytest.raises(ScenarioError, match="box0/gpus0 sends to itself"):
         pairs_of(network, [0], [0, 1], "here")
+
+
+def drawn(name: str, kind: str = "wire") -> TopologySpec:
+    """Two devices on a CPU with a limit and a switch of this name."""
+    ways = [("a", "cpu"), ("cpu", "b"), ("a", name)]
+    graph = {
+        "devices": {"d": DEVICE},
+        "nodes": [
+            *({"id": device, "kind": "device", "device": "d"} for device in ("a", "b")),
+            {"id": "cpu", "kind": "cpu", "through_bytes_per_s": 5.0},
+            {"id": name, "kind": "switch"},
+        ],
+        "edges": [
+            {"source": one, "target": other, "kind": kind, "bytes_per_s": 10.0, "latency_s": 1.0}
+            for one, other in ways
+        ],
+    }
+    return TopologySpec.model_validate({"name": "t", "graph": graph, "source": "here"})
+
+
+@pytest.mark.parametrize("name", ["wire", "through cpu", "a-cpu"])
+def test_a_name_of_two_things_is_refused(name: str) -> None:
+    with pytest.raises(ScenarioError, match=r"links.0.link: .* names several .*; rename one"):
+        changes(degrade(name, 0.5), network=Network.of(drawn(name)))
+
+    assert changes(degrade("cpu-b", 0.5), network=Network.of(drawn(name)))
+
+
+def test_the_kind_of_limits_is_no_kind_of_drawn_links() -> None:
+    with pytest.raises(ValidationError, match="'through' is how results call the limits of parts"):
+        drawn("switch", "through")
+
+
+def test_a_limit_is_no_hop_and_a_link_from_a_part_called_so_is_one() -> None:
+    spec = drawn("through x")
+    assert spec.graph is not None
+    renamed = [
+        edge.model_copy(update={"target": "through x"}) if edge.target == "cpu" else edge
+        for edge in spec.graph.edges
+    ]
+    over = [
+        edge.model_copy(update={"source": "through x"}) if edge.source == "cpu" else edge
+        for edge in renamed[:2]
+    ]
+    graph = spec.graph.model_copy(update={"edges": tuple(over)})
+
+    assert distances(spec)["diameter_hops"] == 2
+    assert distances(spec.model_copy(update={"graph": graph}))["diameter_hops"] == 2
+
+
+def test_two_movements_of_one_name_are_refused() -> None:
+    moved = {"name": "a", "from_devices": [0], "to_devices": [1], "bytes": "1 GB"}
+
+    with pytest.raises(ScenarioError, match=r"movements.1.name: 'a' is given twice; results"):
+        load_scenario({"base": "chat-llama-70b", "movements": [moved, moved]})

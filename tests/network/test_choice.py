@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from sim.network.loads import Loads
 from sim.network.patterns import Pattern
 from sim.network.routes import Network
 
-from .clusters import networks, rails, star, torus
+from .clusters import networks, rails, slowed, star, torus
 
 SWITCH = Network.of(star(8, reduces=True))
 
@@ -39,7 +41,8 @@ def test_costs_of_steps_and_messages_decide_as_well() -> None:
     choice = all_reduce(Network.of(star(8)), [range(8)], among=["ring", "two-shot"])
 
     def messages_cost(pattern: Pattern, loads: Loads) -> Loads:
-        return loads.launched(10.0 * (pattern.algorithm == "two-shot"))
+        slow_s = 10.0 * (pattern.algorithm == "two-shot")
+        return replace(loads, latency_s=loads.latency_s + slow_s)
 
     assert choice.chosen(80.0) == "two-shot"
     assert choice.chosen(80.0, messages_cost) == "ring"
@@ -56,6 +59,12 @@ def test_a_batch_has_the_links_of_all_and_the_streams_of_the_chosen() -> None:
     assert loads.links.tolist() == list(range(16)) == sorted(choice.used_links)
     assert (loads.bytes > 0).sum(axis=1).tolist() == [16, 8]
     assert (loads.streams > 0).sum(axis=1).tolist() == [16, 8]
+    for number, name in enumerate(("one-shot", "ring")):
+        chosen = next(one for one in choice.patterns if one.algorithm == name)
+        assert loads.at(number).streams[chosen.links].tolist() == chosen.streams.tolist()
+        single = choice.single_loads([[1e-3], [1e6]][number], lambda _, one: one)
+        assert single.streams.tolist() == loads.at(number).streams.tolist()
+        assert single.bytes.tolist() == loads.at(number).bytes.tolist()
     assert loads.at(1).latency_s == pytest.approx(14 * 0.125)
     assert loads.mask == loads.at(0).mask == 2**16 - 1
 
@@ -83,7 +92,8 @@ def test_auto_takes_as_long_as_the_fastest_alone(
     choice = all_reduce(network, [range(network.devices)])
 
     def priced(_: Pattern, loads: Loads) -> Loads:
-        return loads.at_efficiency(efficiency, capacity).launched(launch_s)
+        launched = replace(loads, latency_s=loads.latency_s + launch_s)
+        return slowed(launched, efficiency, capacity) if loads.mask else loads
 
     taken_s = choice.loads(bytes_, priced).alone_s(capacity)
 

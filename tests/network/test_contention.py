@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from sim.network.contention import Meetings, Moving
 from sim.network.loads import FloatArray, Loads
 from sim.record.usage import LinkUsage
 
@@ -104,3 +106,18 @@ def test_nobody_loses_time_where_nobody_met(transfers: Sequence[tuple[float, Loa
         assert (meeting.together_s <= usage.contended_s * (1 + 1e-9)).all()
         together_s += meeting.together_s
     assert (together_s >= usage.contended_s * (1 - 1e-9)).all()
+
+
+def test_links_that_nobody_shares_take_no_room() -> None:
+    """Ten users of 5,000 links, of which they share one: 256 intervals, 100 MB if all had room."""
+    capacity = np.full(5_000, 100.0)
+    meetings = Meetings(LinkUsage.of(5_000), capacity)
+    transfers = [Moving(loads({0: 10.0}), 1.0, str(user), 0.5) for user in range(10)]
+
+    tracemalloc.start()
+    for _ in range(256):
+        meetings.add(transfers, 1.0)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most_bytes < 20e6

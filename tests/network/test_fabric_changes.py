@@ -196,3 +196,32 @@ def test_it_waits_for_a_way_also_in_its_latency() -> None:
     wire.change(2.0, a=as_before)
 
     assert wire.run()["a"].at_s == pytest.approx(3.0)
+
+
+def test_a_loss_is_put_down_to_the_link_that_was_full_at_that_time() -> None:
+    # Both have 25 B/s for a second, by link 1, and lose half of it; then 12.5 B/s for 6 s, by
+    # link 0, and lose half of these.
+    wire = Wire()
+    for name in ("a", "b"):
+        wire.send(name, 0.0, loads({0: 100.0, 1: 100.0}))
+    wire.change(1.0, np.array([25.0, 50.0]), a=as_before, b=as_before)
+
+    ends = wire.run()
+    wire.fabric.close()
+
+    assert ends["a"].at_s == ends["b"].at_s == pytest.approx(7.0)
+    found = wire.usage.meetings["a", "b"].lost_s
+    assert found == pytest.approx(np.array([[3.0, 0.5], [3.0, 0.5]]))
+
+
+def test_one_that_is_sent_another_way_before_its_first_byte_shares_with_who_is_there() -> None:
+    # From 0.75 s both have 25 B/s: 62.5 bytes of the first take 2.5 s, then the second has 37.5.
+    wire = Wire()
+    wire.send("a", 0.0, loads({1: 100.0}))
+    wire.send("b", 0.5, loads({0: 100.0}, latency_s=0.25))
+    wire.change(0.6, b=over_link_1)
+
+    ends = wire.run()
+
+    assert ends["a"].at_s == pytest.approx(3.25)
+    assert ends["b"].at_s == pytest.approx(4.0)

@@ -126,9 +126,9 @@ def test_without_fabrics_the_constants_price_as_they_did() -> None:
 
     loads = pace_of(pattern, HOPPER, plain, "ring").of(pattern.loads(1e6))
 
-    before = pattern.loads(1e6).at_efficiency(plain.network_efficiency, capacity)
-    launched = before.launched(plain.collective_launch_s)
-    assert (loads.latency_s, loads.least_drain_s) == (launched.latency_s, launched.least_drain_s)
+    before = pattern.loads(1e6)
+    assert loads.latency_s == before.latency_s + plain.collective_launch_s
+    assert loads.least_drain_s == before.drain_s(capacity) / plain.network_efficiency
 
 
 def test_links_that_nobody_measured_go_by_the_constants() -> None:

@@ -269,6 +269,11 @@ MISFITS: list[tuple[type[Spec], dict[str, Any], str]] = [
         },
         "links.0.runs: 2 of 3 boxes with 4 parts each, over 8 of the cluster",
     ),
+    (
+        TopologySpec,
+        {**TOPOLOGY, "links": [{**LINK, "kind": "through"}]},
+        "links.0.kind: 'through' is how results call the limits of parts",
+    ),
 ]
 
 

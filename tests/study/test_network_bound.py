@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.catalog.load import load_topology
+from sim.catalog.names import names
 from sim.network.routes import Network
+from sim.report.topology_files import export
 from sim.study.network_bound import BOUND_SHARE, enough, with_speed
 
 ShareAt = Callable[[float], float]
@@ -70,3 +73,18 @@ def test_all_links_and_all_caps_are_faster_and_nothing_else_is_changed() -> None
     assert (fast.link_latency_s == slow.link_latency_s).all()
     assert fast.link_names == slow.link_names
     assert all(slow.route(*pair) == fast.route(*pair) for pair in pairwise(range(slow.devices)))
+
+
+@pytest.mark.parametrize("name", names("topologies"))
+def test_a_drawn_graph_is_made_faster_as_its_groups_are(name: str, tmp_path: Path) -> None:
+    grouped = load_topology(name)
+    export(grouped, str(tmp_path / "drawn.json"))
+    drawn = load_topology(tmp_path / "drawn.json")
+
+    slow, fast, fast_drawn = (
+        Network.of(with_speed(topology, factor)).capacity_bytes_per_s
+        for topology, factor in ((grouped, 1.0), (grouped, 8.0), (drawn, 8.0))
+    )
+
+    assert (fast == 8 * slow).all()
+    assert (fast_drawn == fast).all()

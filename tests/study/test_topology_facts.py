@@ -35,8 +35,8 @@ def test_parts_and_links_are_counted() -> None:
         *(("gpu", 16), ("nvswitch", 2), ("nic", 16), ("leaf", 8))
     ]
     assert [
-        (row["link"], row["pairs"], row["together_bytes_per_s"]) for row in link_rows(spec)
-    ] == [*(("nvlink4", 16, 450e9), ("pcie5", 16, 63e9), ("ndr", 16, 50e9))]
+        (row["link"], row["directions"], row["together_bytes_per_s"]) for row in link_rows(spec)
+    ] == [*(("nvlink4", 32, 450e9), ("pcie5", 32, 63e9), ("ndr", 32, 50e9))]
 
 
 def test_the_farthest_of_a_torus_is_half_round_every_side() -> None:
