@@ -102,12 +102,13 @@ def exchange_sample(
 
 
 def _slowest_bytes_per_s(networks: Iterable[Network], kind: str) -> float:
-    return min(
-        network.capacity_bytes_per_s[link].item()
+    own = (
+        network.capacity_bytes_per_s[link]
         for network in networks
-        for link, own in enumerate(network.link_kinds)
-        if own == kind
+        for link, of_link in enumerate(network.link_kinds)
+        if of_link == kind
     )
+    return float(min(own))
 
 
 def _row(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.network.measured_collectives import COLLECTIVES
 from sim.network.patterns import Pattern
 from sim.network.protocols import (
     WAYS,
@@ -22,7 +23,7 @@ from sim.spec.device import DeviceSpec
 from sim.study.calibration_samples import Array, Flags, is_held
 from sim.study.kernels import checked_point
 from sim.study.measured_points import Point, named_point
-from sim.study.measured_transfers import COLLECTIVES, collective, network_of
+from sim.study.measured_transfers import collective, network_of
 
 
 class WayPoints(NamedTuple):

@@ -12,11 +12,11 @@ import numpy as np
 from sim.catalog.load import load_device, load_profile
 from sim.catalog.template import write_new
 from sim.errors import ScenarioError
+from sim.network.measured_collectives import COLLECTIVES
 from sim.spec.device import DeviceSpec
 from sim.spec.engine_profile import EngineProfile
 from sim.study.kernels import KINDS, kernel_s
 from sim.study.measured_points import Point
-from sim.study.measured_transfers import COLLECTIVES
 
 EVERYWHERE = "all"
 """Stands for all devices in the place of one's name."""

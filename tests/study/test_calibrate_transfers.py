@@ -7,6 +7,7 @@ import pytest
 
 from sim.catalog.load import load_device, load_profile
 from sim.errors import ScenarioError
+from sim.network.measured_collectives import COLLECTIVES
 from sim.spec.engine_profile import EngineProfile
 from sim.study.calibrate_experts import exchange_sample, fitted_traffic
 from sim.study.calibrate_fabric import fitted_fabric
@@ -14,7 +15,6 @@ from sim.study.calibrated_profile import calibrated_profile
 from sim.study.fabric_samples import fabric_samples, without_node
 from sim.study.kernels import kernel_s
 from sim.study.measured_points import Point
-from sim.study.measured_transfers import COLLECTIVES
 from sim.study.validate import validated
 from tests.study.measurements import measured_points
 
