@@ -59,7 +59,7 @@ def fig6(runs: Runs) -> pd.DataFrame:
     ]
     frame = runs.frame(points)
     layers = scenario(points[0]).model.layers
-    shares = pd.DataFrame([shares(one) for one in points])
+    of_points = pd.DataFrame([shares(one) for one in points])
     at = (asked["breakdown"]["length"], asked["breakdown"]["batch"])
     return pd.concat(
         [
@@ -69,7 +69,7 @@ def fig6(runs: Runs) -> pd.DataFrame:
                 fits=[fits(point) for point in points],
                 is_broken_down=[(point.length, point.batch) == at for point in points],
             ),
-            shares,
+            of_points,
         ],
         axis=1,
     )
