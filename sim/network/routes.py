@@ -235,7 +235,7 @@ class Network:
         if here not in cost_from:
             raise ScenarioError(
                 f"topology {self.name}: no way from {here} to {self.device_names[target]}; "
-                "join their groups under 'links'"
+                "join their groups under 'links', or add an edge to its graph"
             )
         nearer = [
             (link["bytes_per_s"], name)

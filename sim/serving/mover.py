@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import simpy
 
+from sim.errors import ScenarioError
 from sim.network.carried import add_carried, carried
 from sim.network.crossing import flow_of
 from sim.network.exchange import all_to_all_v
@@ -46,6 +47,10 @@ def _streams(network: Network, bytes_: float, pairs: Pairs, links: IntArray) -> 
     ways = [dict(flow_of(network, *pair)) for pair in pairs]
     routes = Routes.of(links, ways, network.capacity_bytes_per_s)
     return Streams(routes, np.full(len(pairs), bytes_))
+
+
+MOST_TIMES = 100_000
+"""Each beginning of a movement is some events: more would take minutes without a word."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +99,11 @@ class Mover:
                 yield self._way
             if asked.until_s is not None and self.env.now >= asked.until_s:
                 return
+            if times == MOST_TIMES:
+                raise ScenarioError(
+                    f"movements: {asked.name!r:.60} began {times} times by {self.env.now:g} s; "
+                    "write a longer 'every', and more bytes, or an 'until'"
+                )
             yield from self._move(self._newest)
             times += 1
             if asked.every_s is None:

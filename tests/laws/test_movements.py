@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.errors import ScenarioError
+from sim.serving import mover
 from sim.simulation import Run, simulate
 from sim.spec.scenario import Record, Scenario
 from sim.spec.topology import TopologySpec
@@ -233,3 +235,14 @@ def test_boxes_move_device_by_device() -> None:
     assert row.alone_s == pytest.approx(8e6 / 2.5e8, rel=1e-3)
     received = run.links[run.links["link"].str.fullmatch(r"box1/switches\d>box1/gpus\d")]
     assert received["bytes"].to_numpy() == pytest.approx(np.full(8, 1e6))
+
+
+def test_a_movement_does_not_begin_more_often_than_a_run_can_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mover, "MOST_TIMES", 3)
+    thrice = movement(at_s=0.0, every_s=0.2, until_s=0.5)
+
+    assert len(idle(thrice).recorder.movements) == 3
+    with pytest.raises(ScenarioError, match="began 3 times by"):
+        idle({**thrice, "until_s": 0.7})
