@@ -149,7 +149,10 @@ def _with_graph(entry: Entry) -> dict[str, Any]:
         mapping = topology_keys(mapping, entry.origin(("nodes",)).file)
     elif isinstance(mapping.get("graph"), str):
         where = f"{entry.where(('graph',))}: graph"
-        document = read_document(entry.origin(("graph",)).folder / expanded(mapping["graph"]))
+        try:
+            document = read_document(entry.origin(("graph",)).folder / expanded(mapping["graph"]))
+        except ScenarioError as problem:
+            raise ScenarioError(f"{where}: {problem}") from problem
         if not is_graph(document.mapping):
             raise ScenarioError(f"{where}: {document.name} holds no graph of NetworkX; name one")
         read = topology_keys(document.mapping, document.name)

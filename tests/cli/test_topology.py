@@ -178,3 +178,14 @@ def test_an_exported_file_is_shown_as_what_it_was() -> None:
     before = moesim("topology", "show", "--export", "dgx-h100.json", "dgx-h100").out
 
     assert moesim("topology", "show", "dgx-h100.json").out == before
+
+
+def test_a_graph_that_is_not_there_is_said_with_the_file_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# kind: topologies\ngraph: nowhere.json\nsource: made up\n", encoding="utf-8")
+
+    outcome = moesim("topology", "show", str(path))
+
+    assert outcome.status == 2
+    assert "mine.yaml:2: graph:" in outcome.err
+    assert "nowhere.json: no such file" in outcome.err
